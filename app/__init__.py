@@ -1,0 +1,1 @@
+"""The web application. It never imports torch, transformers or the worker."""

@@ -1,0 +1,186 @@
+"""Who is asking, and how far they reach: sessions, tokens, scopes, roles, and requests forged by other sites.
+
+Browsers carry a session cookie (HttpOnly, SameSite=Lax); programs a bearer token `tbk_…`. Both are random, and only
+their SHA-256 is stored. A person's reach is their role; a token's is its scopes within its user's role.
+
+Forged requests (CSRF) are told by what the browser itself says of them, `Sec-Fetch-Site` and `Origin`, in one place for
+every route, instead of a secret in each form: nothing can be forgotten in a template, and signing in is covered too.
+A request with neither header does not come from a browser, so no other site can have made a person send it.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from fastapi import Depends, Request
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.db import SessionDep
+from app.errors import NotAllowed, NotSignedIn
+from app.models import ApiToken, BrowserSession, User
+from app.settings import get_settings
+
+COOKIE = "tiebreak_session"
+TOKEN_PREFIX = "tbk_"  # noqa: S105 -- the public beginning of every token
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_passwords = PasswordHasher()
+# A hash that no password has: signing in costs the same whether or not the address is known.
+_NOBODY = _passwords.hash(secrets.token_urlsafe(16))
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whoever sent this request. `scopes` is None for a browser, which reaches as far as the role does."""
+
+    id: int
+    name: str
+    role: str
+    scopes: frozenset[str] | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+
+def hashed(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def hash_password(password: str) -> str:
+    return _passwords.hash(password)
+
+
+def password_fits(stored: str | None, password: str) -> bool:
+    try:
+        _passwords.verify(stored or _NOBODY, password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return stored is not None
+
+
+def start_session(session: Session, user: User) -> str:
+    """Remember a browser; returns the secret for its cookie."""
+    secret = secrets.token_urlsafe(32)
+    ends = datetime.now(UTC) + timedelta(days=get_settings().session_days)
+    session.add(BrowserSession(user_id=user.id, token_hash=hashed(secret), expires_at=ends))
+    return secret
+
+
+def end_session(session: Session, secret: str) -> None:
+    session.execute(delete(BrowserSession).where(BrowserSession.token_hash == hashed(secret)))
+
+
+def person_of_cookie(session: Session, secret: str) -> Person | None:
+    found = session.execute(
+        select(User.id, User.name, User.role)
+        .join(BrowserSession, BrowserSession.user_id == User.id)
+        .where(
+            BrowserSession.token_hash == hashed(secret),
+            BrowserSession.expires_at > datetime.now(UTC),
+            User.disabled_at.is_(None),
+        )
+    ).first()
+    return Person(*found) if found else None
+
+
+def person_of_token(session: Session, authorization: str) -> Person | None:
+    """The person behind `Authorization: Bearer tbk_…`, unless it is unknown, revoked or expired."""
+    scheme, _, secret = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not secret.startswith(TOKEN_PREFIX):
+        return None
+    found = session.execute(
+        select(User.id, User.name, User.role, ApiToken.scopes, ApiToken.expires_at)
+        .join(ApiToken, ApiToken.user_id == User.id)
+        .where(ApiToken.token_hash == hashed(secret), ApiToken.revoked_at.is_(None), User.disabled_at.is_(None))
+    ).first()
+    if found is None or (found.expires_at is not None and found.expires_at <= datetime.now(UTC)):
+        return None
+    return Person(found.id, found.name, found.role, frozenset(found.scopes))
+
+
+def browser(request: Request, session: SessionDep) -> Person:
+    person = person_of_cookie(session, request.cookies.get(COOKIE, ""))
+    if person is None:
+        raise NotSignedIn("sign in to see this page")
+    return person
+
+
+SignedIn = Annotated[Person, Depends(browser)]
+
+
+def admin(person: SignedIn) -> Person:
+    if person.role != "admin":
+        raise NotAllowed("this page is for admins; ask one of them")
+    return person
+
+
+Admin = Annotated[Person, Depends(admin)]
+
+
+def program(session: Session, request: Request, scope: str) -> Person:
+    """Whoever called the API, if they may use `scope`. A signed-in browser may call it as well."""
+    header = request.headers.get("authorization")
+    if header is not None:
+        person = person_of_token(session, header)
+        if person is None:
+            raise NotSignedIn("this token is unknown, revoked or expired; make one with `tiebreak token create`")
+        if scope not in (person.scopes or ()):
+            raise NotAllowed(
+                f"this token lacks the scope “{scope}”; make one with `tiebreak token create --scopes {scope}`"
+            )
+    else:
+        person = person_of_cookie(session, request.cookies.get(COOKIE, ""))
+        if person is None:
+            raise NotSignedIn("send `Authorization: Bearer tbk_…` with a token from `tiebreak token create`")
+    if scope not in {"judge", "read"} and person.role != "admin":
+        raise NotAllowed(f"“{scope}” is for admins; this account is an {person.role}’s")
+    return person
+
+
+def _scoped(scope: str) -> object:
+    def caller(request: Request, session: SessionDep) -> Person:
+        return program(session, request, scope)
+
+    return Depends(caller)
+
+
+# The type of an API route's first parameter says which scope it takes: `def next_item(person: MayJudge)`.
+MayJudge = Annotated[Person, _scoped("judge")]
+MayRead = Annotated[Person, _scoped("read")]
+MayImport = Annotated[Person, _scoped("import")]
+MayExport = Annotated[Person, _scoped("export")]
+MayTrain = Annotated[Person, _scoped("train")]
+MayAdminister = Annotated[Person, _scoped("admin")]
+
+
+def is_forged(scope: Scope) -> bool:
+    """Whether a browser says that another site made it send this request."""
+    headers = Headers(scope=scope)
+    if scope["method"] in SAFE_METHODS or "authorization" in headers:
+        return False
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    origin = headers.get("origin")
+    own = {headers.get("host", ""), urlsplit(get_settings().public_url).netloc}
+    return origin is not None and urlsplit(origin).netloc not in own
+
+
+class ForgedRequestGuard:
+    """Middleware: answer requests that another site made somebody send, before any route sees them."""
+
+    def __init__(self, app: ASGIApp, refuse: ASGIApp) -> None:
+        self.app = app
+        self.refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        forged = scope["type"] == "http" and is_forged(scope)
+        await (self.refuse if forged else self.app)(scope, receive, send)

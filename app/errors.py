@@ -1,0 +1,75 @@
+"""What can go wrong because of what somebody asked for, drawn as a tree.
+
+    Mistake                     something a person can mend; shown to them in its own words
+      NotSignedIn         401   nobody we know
+      NotAllowed          403   we know you, but your role or your token's scopes do not reach this far
+      NotFound            404   no such row, or not yours: the same answer, so that rows cannot be guessed
+      Conflict            409   the name is taken, the key was used for something else
+      TooLarge            413   more than this server takes in one request
+      BadInput            422   the form, the JSON or the file; carries the field and, for files, line numbers
+        BadJudgment             an outcome or tiers that the item does not allow
+        BadRecord               one record of an import
+      NoTrainer           503   no live trainer announces what was asked for
+
+Services raise them; the one handler in `main.py` turns them into a page or a problem document (RFC 9457).
+Anything else that is raised is a bug: logged with its traceback and shown as a calm page.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class Mistake(Exception):  # noqa: N818 -- a person's mistake, not the program's error
+    """Say what is wrong and what to do about it; `field` names the part of the input that is meant."""
+
+    status: ClassVar[int] = 400
+    title: ClassVar[str] = "This did not work"
+
+    def __init__(self, message: str, *, field: str | None = None, errors: Sequence[dict[str, object]] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.errors = list(errors)
+
+
+class NotSignedIn(Mistake):
+    status = 401
+    title = "Please sign in"
+
+
+class NotAllowed(Mistake):
+    status = 403
+    title = "Not allowed"
+
+
+class NotFound(Mistake):
+    status = 404
+    title = "Not found"
+
+
+class Conflict(Mistake):
+    status = 409
+    title = "Already there"
+
+
+class TooLarge(Mistake):
+    status = 413
+    title = "Too large"
+
+
+class BadInput(Mistake):
+    status = 422
+    title = "Please check what you entered"
+
+
+class BadJudgment(BadInput):
+    title = "This judgment does not fit the item"
+
+
+class BadRecord(BadInput):
+    title = "This record cannot be imported"
+
+
+class NoTrainer(Mistake):
+    status = 503
+    title = "No trainer is running"

@@ -1,0 +1,137 @@
+"""create_app(): the rooms, the middleware, and the one handler that turns mistakes into answers."""
+
+import logging
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy import text
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.access import ForgedRequestGuard
+from app.db import SessionDep
+from app.errors import BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
+from app.pages import Page, render
+from app.people import api as people_api
+from app.people import views as people_views
+from app.settings import ROOT
+
+_log = logging.getLogger(__name__)
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = [
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MistakePage(Page):
+    mistake: Mistake
+
+
+class SecurityHeaders:
+    """Middleware: what a page may load and run, said on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+def create_app() -> FastAPI:
+    app = FastAPI(
+        title="Tiebreak", version="1", docs_url="/api/docs", redoc_url=None, openapi_url="/api/v1/openapi.json"
+    )
+    for room in (people_api,):
+        app.include_router(room.router, prefix="/api/v1")
+    for pages in (people_views,):
+        app.include_router(pages.router, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
+    app.add_exception_handler(Mistake, answer_mistake)
+    app.add_exception_handler(RequestValidationError, answer_bad_request)
+    app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_exception_handler(Exception, answer_bug)
+    app.add_middleware(ForgedRequestGuard, refuse=refuse_forged)
+    app.add_middleware(SecurityHeaders)
+
+    @app.get("/healthz", include_in_schema=False)
+    def healthz(session: SessionDep) -> dict[str, str]:
+        session.execute(text("SELECT 1"))
+        return {"status": "ok"}
+
+    return app
+
+
+def problem(mistake: Mistake) -> JSONResponse:
+    """A mistake as an RFC 9457 problem document."""
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": mistake.title,
+        "status": mistake.status,
+        "detail": mistake.message,
+    }
+    if mistake.field is not None:
+        body["field"] = mistake.field
+    if mistake.errors:
+        body["errors"] = mistake.errors
+    headers = {"WWW-Authenticate": "Bearer"} if mistake.status == 401 else None
+    return JSONResponse(body, status_code=mistake.status, media_type="application/problem+json", headers=headers)
+
+
+def answer_mistake(request: Request, mistake: Exception) -> Response:
+    assert isinstance(mistake, Mistake)
+    if request.url.path.startswith("/api/"):
+        return problem(mistake)
+    if isinstance(mistake, NotSignedIn):
+        return RedirectResponse(f"/sign-in?next={request.url.path}" if request.method == "GET" else "/sign-in", 303)
+    return render(request, "mistake.html", MistakePage(person=None, mistake=mistake), status=mistake.status)
+
+
+def answer_bad_request(request: Request, error: Exception) -> Response:
+    """FastAPI's own findings in the words and the shape of ours."""
+    assert isinstance(error, RequestValidationError)
+    found = [
+        {"field": ".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]), "message": one["msg"]}
+        for one in error.errors()
+    ]
+    first = found[0]
+    return answer_mistake(
+        request, BadInput(f"{first['field']}: {first['message']}", field=str(first["field"]), errors=found)
+    )
+
+
+def answer_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    mistake = NotFound("there is no such page") if error.status_code == 404 else Mistake(str(error.detail))
+    if error.status_code != 404:
+        mistake.status = error.status_code  # type: ignore[misc]  # the framework's own codes, such as 405
+    return answer_mistake(request, mistake)
+
+
+def answer_bug(request: Request, error: Exception) -> Response:
+    _log.error("a bug in %s %s", request.method, request.url.path, exc_info=error)
+    mistake = Mistake("Something is broken on our side. Nothing that was saved before is lost; please try again.")
+    mistake.status = 500  # type: ignore[misc]  # no leaf: nobody raises it on purpose
+    return answer_mistake(request, mistake)
+
+
+async def refuse_forged(scope: Scope, receive: Receive, send: Send) -> None:
+    refusal = NotAllowed("this request came from another site; open the page here and try again")
+    await answer_mistake(Request(scope), refusal)(scope, receive, send)
+
+
+app = create_app()

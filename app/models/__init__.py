@@ -1,0 +1,41 @@
+"""One file per table. Rows carry no verbs: those stand in the rooms."""
+
+from app.models.api_token import ApiToken
+from app.models.assignment import Assignment
+from app.models.audit import Audit
+from app.models.base import Table
+from app.models.browser_session import BrowserSession
+from app.models.checkpoint import Checkpoint
+from app.models.dataset import Dataset
+from app.models.item import Item
+from app.models.judgment import Judgment
+from app.models.membership import Membership
+from app.models.preference import Preference
+from app.models.project import Project
+from app.models.prompt import Prompt
+from app.models.response import Response
+from app.models.run import Run
+from app.models.run_metric import RunMetric
+from app.models.trainer import Trainer
+from app.models.user import User
+
+__all__ = [
+    "ApiToken",
+    "Assignment",
+    "Audit",
+    "BrowserSession",
+    "Checkpoint",
+    "Dataset",
+    "Item",
+    "Judgment",
+    "Membership",
+    "Preference",
+    "Project",
+    "Prompt",
+    "Response",
+    "Run",
+    "RunMetric",
+    "Table",
+    "Trainer",
+    "User",
+]

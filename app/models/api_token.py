@@ -1,0 +1,25 @@
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import CreatedAt, RowId, Table
+
+SCOPES = ("judge", "import", "export", "train", "read", "admin")
+
+
+class ApiToken(Table):
+    """A program's key: hashed, scoped, expiring. What it may do is its scopes within what its user may do."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (Index("uq_api_token_token_hash", "token_hash", unique=True),)
+
+    id: Mapped[RowId]
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
+    name: Mapped[str]
+    token_hash: Mapped[bytes]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    created_at: Mapped[CreatedAt]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

@@ -1,0 +1,40 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import CreatedAt, RowId, Table
+
+STATES = ("open", "done", "expired", "released")
+
+
+class Assignment(Table):
+    """One judge's turn at one item: what was shown in which order, and until when the slot is theirs.
+
+    open → done (judged) | expired (the lease ran out; the slot went back) | released (given back).
+    Work that arrives after the lease still makes it done. At most one assignment per item and judge is open or done.
+    `shown_order` is drawn on the server from `seed` and stored, so it is stable over reloads.
+    """
+
+    __tablename__ = "assignment"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'done', 'expired', 'released')", name="state"),
+        Index(
+            "uq_assignment_live", "item_id", "user_id", unique=True, postgresql_where=text("state IN ('open', 'done')")
+        ),
+        Index("ix_assignment_open", "project_id", "user_id", postgresql_where=text("state = 'open'")),
+        Index("ix_assignment_expiry", "expires_at", postgresql_where=text("state = 'open'")),
+    )
+
+    id: Mapped[RowId]
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    state: Mapped[str] = mapped_column(default="open")
+    seed: Mapped[int]
+    shown_order: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID(as_uuid=True)))
+    expires_at: Mapped[datetime]
+    created_at: Mapped[CreatedAt]

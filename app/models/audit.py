@@ -1,0 +1,17 @@
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import CreatedAt, Json, RowId, Table
+
+
+class Audit(Table):
+    """Who did what, append-only. Judgments are their own record and are not repeated here."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[RowId]
+    at: Mapped[CreatedAt]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    action: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[Json]

@@ -1,0 +1,27 @@
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import CreatedAt, Json, RowId, Table
+
+
+class Dataset(Table):
+    """A frozen version: files in storage below `prefix`, each with its SHA-256; `sha256` is that of their list.
+
+    The row is written after its files are whole, so it proves them.
+    """
+
+    __tablename__ = "dataset"
+    __table_args__ = (Index("uq_dataset_name_version", "name", "version", unique=True),)
+
+    id: Mapped[RowId]
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"), index=True)
+    name: Mapped[str]
+    version: Mapped[int]
+    filters: Mapped[Json]
+    split: Mapped[Json]
+    counts: Mapped[Json]
+    sha256: Mapped[str]
+    prefix: Mapped[str]
+    files: Mapped[list[Json]]
+    created_by: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,43 @@
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import CreatedAt, Json, RowId, Table
+
+
+class Judgment(Table):
+    """What somebody decided: append-only. A revision is a new row and only the newest of an assignment is current.
+
+    `tiers` maps response ids (as text) to tiers; it holds ids, never positions. `counted` is false for work beyond the
+    number wanted, which is kept with its tuples. A withdrawn judgment (undo) is a revision with `withdrawn` set.
+    `client_key` is the Idempotency-Key the judgment came with; a replay finds it and stores nothing.
+    """
+
+    __tablename__ = "judgment"
+    __table_args__ = (
+        CheckConstraint("outcome IN ('ranked', 'tie', 'all_bad', 'skip')", name="outcome"),
+        CheckConstraint("judge_kind IN ('human', 'imported', 'rule', 'model')", name="judge_kind"),
+        CheckConstraint("strength BETWEEN 1 AND 3", name="strength"),
+        CheckConstraint("revision >= 1", name="revision"),
+        Index("uq_judgment_client_key", "assignment_id", "client_key", unique=True),
+        Index("uq_judgment_current", "assignment_id", unique=True, postgresql_where=text("is_current")),
+        Index("ix_judgment_item_id", "item_id"),
+        Index("ix_judgment_project_id_user_id", "project_id", "user_id", "id"),
+    )
+
+    id: Mapped[RowId]
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    judge_kind: Mapped[str]
+    outcome: Mapped[str]
+    tiers: Mapped[Json]
+    strength: Mapped[int | None]
+    comment: Mapped[str] = mapped_column(server_default=text("''"))
+    duration_ms: Mapped[int | None]
+    client_key: Mapped[str]
+    revision: Mapped[int] = mapped_column(server_default=text("1"))
+    is_current: Mapped[bool] = mapped_column(server_default=text("true"))
+    withdrawn: Mapped[bool] = mapped_column(server_default=text("false"))
+    counted: Mapped[bool] = mapped_column(server_default=text("true"))
+    created_at: Mapped[CreatedAt]

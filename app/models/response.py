@@ -1,0 +1,22 @@
+from uuid import UUID, uuid4
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import CreatedAt, Json, Table
+
+
+class Response(Table):
+    """One answer to a prompt. Its id is random: a running number would tell which response a file named first."""
+
+    __tablename__ = "response"
+    __table_args__ = (Index("uq_response_prompt_id_content_hash", "prompt_id", "content_hash", unique=True),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    prompt_id: Mapped[int] = mapped_column(ForeignKey("prompt.id"))
+    text: Mapped[str]
+    model: Mapped[str | None]
+    sampling: Mapped[Json | None]
+    score: Mapped[float | None]
+    content_hash: Mapped[bytes]
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,48 @@
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import CreatedAt, Json, RowId, Table
+
+STATES = ("queued", "running", "finished", "failed", "cancelled")
+
+
+class Run(Table):
+    """One training, and the truth about it: messages only say that there is a row to look at.
+
+    queued → running → finished | failed | cancelled; running → queued when its trainer's lease ran out.
+    Whoever claims it adds one to `fence`; every later write of that trainer names its fence, so a trainer that was
+    taken for dead can write nothing. `lease_until` says the process lives, `last_step_at` that it gets ahead.
+    """
+
+    __tablename__ = "run"
+    __table_args__ = (
+        CheckConstraint("state IN ('queued', 'running', 'finished', 'failed', 'cancelled')", name="state"),
+        Index("ix_run_live", "state", "id", postgresql_where=text("state IN ('queued', 'running')")),
+    )
+
+    id: Mapped[RowId]
+    method: Mapped[str]
+    settings: Mapped[Json]
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"), index=True)
+    base_model: Mapped[str]
+    checkpoint_name: Mapped[str]
+    state: Mapped[str] = mapped_column(default="queued")
+    attempt: Mapped[int] = mapped_column(server_default=text("0"))
+    fence: Mapped[int] = mapped_column(server_default=text("0"))
+    owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    step: Mapped[int] = mapped_column(server_default=text("0"))
+    total_steps: Mapped[int | None]
+    seconds_left: Mapped[float | None]
+    last_step_at: Mapped[datetime | None]
+    stage: Mapped[str] = mapped_column(server_default=text("''"))
+    facts: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    results: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    error: Mapped[str | None]
+    created_by: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    created_at: Mapped[CreatedAt]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]

@@ -1,0 +1,1 @@
+"""What is judged how: kind, guidelines, judgments wanted, members."""

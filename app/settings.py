@@ -1,0 +1,77 @@
+"""Every environment variable, typed, once.
+
+`make run` needs none of them. The table in the README is checked against the fields of this class.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Read from the environment; each field's alias is its variable's name."""
+
+    model_config = SettingsConfigDict(populate_by_name=True, extra="ignore", frozen=True)
+
+    home: Path = Field(
+        default=ROOT / ".tiebreak",
+        alias="TIEBREAK_HOME",
+        description="The data folder of one machine: embedded database, files, logs.",
+    )
+    host: str = Field(default="127.0.0.1", alias="HOST", description="The address the web server listens on.")
+    port: int = Field(default=8000, alias="PORT", ge=1, le=65535, description="The port the web server listens on.")
+    public_url: str = Field(
+        default="", alias="PUBLIC_URL", description="The address people type, when a proxy stands in front."
+    )
+    web_processes: int = Field(default=2, alias="WEB_PROCESSES", ge=1, le=64, description="Web server processes.")
+    database_url: str = Field(
+        default="", alias="DATABASE_URL", description="PostgreSQL to use instead of the embedded one."
+    )
+    redis_url: str = Field(
+        default="", alias="REDIS_URL", description="Redis, or any Celery broker, instead of the embedded one."
+    )
+    storage_url: str = Field(
+        default="", alias="STORAGE_URL", description="Where files live: a folder or s3://bucket/prefix."
+    )
+    s3_endpoint: str = Field(
+        default="", alias="S3_ENDPOINT", description="The address of an S3-speaking server other than Amazon's."
+    )
+    session_days: int = Field(
+        default=14, alias="SESSION_DAYS", ge=1, le=365, description="How long a browser stays signed in."
+    )
+    secure_cookies: bool = Field(
+        default=False, alias="SECURE_COOKIES", description="Set to true behind HTTPS: cookies travel over it alone."
+    )
+    upload_limit_mb: int = Field(
+        default=256, alias="UPLOAD_LIMIT_MB", ge=1, description="The largest request body, in MiB, unpacked or not."
+    )
+    model_folders: str = Field(
+        default="",
+        alias="MODEL_FOLDERS",
+        description="Local folders that base models may be loaded from, parted by ':'.",
+    )
+    trainer_lease_s: int = Field(
+        default=60, alias="TRAINER_LEASE_S", ge=3, description="Seconds without a heartbeat until a run is taken over."
+    )
+    pool_size: int = Field(
+        default=20, alias="POOL_SIZE", ge=1, description="Database connections that one web process may hold."
+    )
+
+    @property
+    def storage(self) -> str:
+        """The storage address in force: the one given, or a folder in the data folder."""
+        return self.storage_url or str(self.home / "storage")
+
+    @property
+    def allowed_model_folders(self) -> tuple[Path, ...]:
+        return tuple(Path(part).resolve() for part in self.model_folders.split(":") if part)
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """Read the environment once. Tests and the embedded start-up clear the cache after changing it."""
+    return Settings()

@@ -1,0 +1,186 @@
+"""Files by name, on local disk or in S3: write beside, hash, rename; read with checksum.
+
+A file's row is committed after the file is whole, so a row proves its file; a file without a row is litter, never a
+half truth. Local disk is plain `os` calls because that is where fsync and rename can be said exactly; S3 is `obstore`,
+whose upload becomes visible as a whole or not at all.
+
+Names are relative, with forward slashes: `datasets/7/train.parquet`. Errors: `NotFound` for a name without a file,
+`Corrupt` for bytes that do not have the SHA-256 they were stored with.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+import obstore
+from obstore.store import S3Store
+
+from app.errors import NotFound
+from app.settings import Settings, get_settings
+
+CHUNK_BYTES = 1 << 20
+
+
+class Corrupt(Exception):  # noqa: N818 -- says what the file is
+    """The stored bytes are not the ones that were written: restore the file from a backup."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a row keeps of a file: path below the row's prefix, size in bytes, SHA-256 in hexadecimal digits."""
+
+    path: str
+    size: int
+    sha256: str
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Storage(Protocol):
+    def put(self, name: str, source: Path) -> None:
+        """Copy a local file in under a name, replacing what was there, as one step that is seen whole or not at all."""
+
+    def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes [start, end) in chunks. NotFound is raised here, before the first chunk."""
+
+    def size(self, name: str) -> int: ...
+
+    def delete_all(self, prefix: str) -> None: ...
+
+
+class LocalDisk:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, name: str, source: Path) -> None:
+        target = self.root / checked(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=target.parent, prefix=".writing-")
+        try:
+            with os.fdopen(handle, "wb") as out, source.open("rb") as data:
+                shutil.copyfileobj(data, out, CHUNK_BYTES)
+                out.flush()
+                os.fsync(out.fileno())
+            Path(beside).replace(target)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+        folder = os.open(target.parent, os.O_RDONLY)  # the rename itself must survive a power cut too
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        try:
+            data = (self.root / checked(name)).open("rb")
+        except (FileNotFoundError, IsADirectoryError):
+            raise NotFound(f"there is no file {name!r} in storage") from None
+        return _chunks(data, start, end)
+
+    def size(self, name: str) -> int:
+        try:
+            return (self.root / checked(name)).stat().st_size
+        except FileNotFoundError:
+            raise NotFound(f"there is no file {name!r} in storage") from None
+
+    def delete_all(self, prefix: str) -> None:
+        shutil.rmtree(self.root / checked(prefix), ignore_errors=True)
+
+
+class S3:
+    def __init__(self, store: S3Store) -> None:
+        self.store = store
+
+    def put(self, name: str, source: Path) -> None:
+        obstore.put(self.store, checked(name), source)
+
+    def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        size = self.size(name)
+        return self._ranges(checked(name), start, size if end is None else min(end, size))
+
+    def _ranges(self, name: str, start: int, end: int) -> Iterator[bytes]:
+        step = 8 * CHUNK_BYTES
+        for at in range(start, end, step):
+            yield bytes(obstore.get_range(self.store, name, start=at, end=min(at + step, end)))
+
+    def size(self, name: str) -> int:
+        try:
+            return int(obstore.head(self.store, checked(name))["size"])
+        except FileNotFoundError:
+            raise NotFound(f"there is no file {name!r} in storage") from None
+
+    def delete_all(self, prefix: str) -> None:
+        for batch in obstore.list(self.store, checked(prefix) + "/"):
+            obstore.delete(self.store, [meta["path"] for meta in batch])
+
+
+def _chunks(data: Any, start: int, end: int | None) -> Iterator[bytes]:
+    with data:
+        data.seek(start)
+        left = None if end is None else end - start
+        while left is None or left > 0:
+            chunk = data.read(CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
+            if not chunk:
+                return
+            left = None if left is None else left - len(chunk)
+            yield chunk
+
+
+def checked(name: str) -> str:
+    """The name, if it stays inside the storage. `..`, absolute names and odd characters are nobody's files."""
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
+        raise NotFound(f"there is no file {name!r} in storage")
+    return "/".join(parts)
+
+
+def open_storage(settings: Settings) -> Storage:
+    """`s3://bucket/prefix` takes its credentials from the usual AWS_* variables; anything else is a folder."""
+    if not settings.storage.startswith("s3://"):
+        return LocalDisk(Path(settings.storage).absolute())
+    bucket, _, prefix = settings.storage.removeprefix("s3://").partition("/")
+    options: dict[str, Any] = {"prefix": prefix or None}
+    if settings.s3_endpoint:
+        plain = settings.s3_endpoint.startswith("http://")
+        options |= {"endpoint": settings.s3_endpoint, "client_options": {"allow_http": plain}}
+    return S3(S3Store(bucket, **options))
+
+
+@lru_cache
+def storage() -> Storage:
+    return open_storage(get_settings())
+
+
+def store_file(prefix: str, path: str, source: Path) -> Stored:
+    """Hash a local file and put it under `prefix/path`."""
+    stored = Stored(path=path, size=source.stat().st_size, sha256=sha256_of(source))
+    storage().put(f"{prefix}/{path}", source)
+    return stored
+
+
+def fetch(prefix: str, stored: Stored, target: Path) -> None:
+    """Copy a file out of storage under a local name, which appears only when its checksum was right."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.part")
+    digest = hashlib.sha256()
+    with beside.open("wb") as out:
+        for chunk in storage().read(f"{prefix}/{stored.path}"):
+            digest.update(chunk)
+            out.write(chunk)
+    if digest.hexdigest() != stored.sha256:
+        beside.unlink()
+        raise Corrupt(f"{prefix}/{stored.path} does not have the SHA-256 it was stored with; restore it from a backup")
+    beside.replace(target)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()

@@ -1,0 +1,152 @@
+"""The stage: a real Postgres migrated once, a real Redis, an app to call, and the people of every story.
+
+Tests that use `session` run inside a transaction that is rolled back. Tests that commit for real (races, HTTP, jobs)
+use `database`, whose tables are emptied after them. Ada is the admin, Ben annotates, Cleo is the stranger.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from app import db
+from app import storage as storage_module
+from app.embedded import postgres, redis
+from app.models import Table, User
+from app.people import service as people
+from app.settings import ROOT, get_settings
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """A short folder name, since sockets live in it."""
+    with tempfile.TemporaryDirectory(prefix="tb-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def migrated(home: Path) -> Iterator[str]:
+    with postgres(home / "pg", fast=True) as url, redis(home / "redis") as broker:
+        os.environ |= {
+            "DATABASE_URL": url,
+            "REDIS_URL": broker,
+            "TIEBREAK_HOME": str(home),
+            "STORAGE_URL": str(home / "storage"),
+        }
+        get_settings.cache_clear()
+        config = Config(toml_file=ROOT / "pyproject.toml")
+        command.upgrade(config, "head")
+        yield url
+        db.engine().dispose()
+
+
+@pytest.fixture
+def database(migrated: str) -> Iterator[Engine]:
+    """A database to commit to; emptied afterwards."""
+    engine = db.engine()
+    yield engine
+    names = ", ".join(f'"{name}"' for name in Table.metadata.tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+
+
+@pytest.fixture
+def session(migrated: str) -> Iterator[Session]:
+    """A session whose transaction is rolled back."""
+    with Session(db.engine(), expire_on_commit=False) as session:
+        yield session
+        session.rollback()
+
+
+@pytest.fixture
+def files(migrated: str) -> storage_module.Storage:
+    return storage_module.storage()
+
+
+def account(name: str, role: str) -> User:
+    with db.work_unit() as session:
+        people.add_user(session, f"{name}@example.org", role=role, name=name.title(), password=f"{name}-password")
+        return people.user_by_email(session, f"{name}@example.org")
+
+
+@pytest.fixture
+def ada(database: Engine) -> User:
+    """The admin."""
+    return account("ada", "admin")
+
+
+@pytest.fixture
+def ben(database: Engine) -> User:
+    """An annotator."""
+    return account("ben", "annotator")
+
+
+@pytest.fixture
+def cleo(database: Engine) -> User:
+    """An annotator who belongs to no project: the stranger."""
+    return account("cleo", "annotator")
+
+
+def client() -> TestClient:
+    from app.main import app  # noqa: PLC0415 -- the settings must be in the environment first
+
+    return TestClient(app, raise_server_exceptions=False, follow_redirects=False)
+
+
+def signed_in(user: User) -> TestClient:
+    browser = client()
+    form = {"email": user.email or "", "password": f"{user.name.lower()}-password"}
+    assert browser.post("/sign-in", data=form).status_code == 303
+    return browser
+
+
+def token_client(user: User, *scopes: str) -> TestClient:
+    """A program with a token of this user."""
+    with db.work_unit() as session:
+        secret = people.make_token(session, user, scopes)
+    program = client()
+    program.headers["Authorization"] = f"Bearer {secret}"
+    return program
+
+
+@pytest.fixture
+def ada_browser(ada: User) -> TestClient:
+    return signed_in(ada)
+
+
+@pytest.fixture
+def ben_browser(ben: User) -> TestClient:
+    return signed_in(ben)
+
+
+@pytest.fixture
+def cleo_browser(cleo: User) -> TestClient:
+    return signed_in(cleo)
+
+
+@pytest.fixture
+def nobody() -> TestClient:
+    return client()
+
+
+@pytest.fixture
+def ada_api(ada: User) -> TestClient:
+    return token_client(ada, "judge", "import", "export", "train", "read", "admin")
+
+
+@pytest.fixture
+def ben_api(ben: User) -> TestClient:
+    return token_client(ben, "judge", "read")
+
+
+@pytest.fixture
+def cleo_api(cleo: User) -> TestClient:
+    return token_client(cleo, "judge", "read")
