@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -15,8 +15,6 @@ from app.access import ForgedRequestGuard
 from app.db import SessionDep
 from app.errors import BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
 from app.pages import Page, render
-from app.people import api as people_api
-from app.people import views as people_views
 from app.settings import ROOT
 
 _log = logging.getLogger(__name__)
@@ -30,6 +28,11 @@ _HEADERS = [
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+
+
+# The rooms, in the order of the sentence: their JSON routes and their pages.
+API: tuple[APIRouter, ...] = ()
+PAGES: tuple[APIRouter, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +59,10 @@ def create_app() -> FastAPI:
     app = FastAPI(
         title="Tiebreak", version="1", docs_url="/api/docs", redoc_url=None, openapi_url="/api/v1/openapi.json"
     )
-    for room in (people_api,):
-        app.include_router(room.router, prefix="/api/v1")
-    for pages in (people_views,):
-        app.include_router(pages.router, include_in_schema=False)
+    for router in API:
+        app.include_router(router, prefix="/api/v1")
+    for router in PAGES:
+        app.include_router(router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     app.add_exception_handler(Mistake, answer_mistake)
     app.add_exception_handler(RequestValidationError, answer_bad_request)
