@@ -1,0 +1,16 @@
+"""How a trainer process ends: the one thing it tells its supervisor by anything but its row.
+
+A process that ended by a signal, or with a number that stands here for nothing, died without a word: its row is still
+"running" and the supervisor settles it.
+"""
+
+from typing import Final
+
+FINISHED: Final = 0
+"""The checkpoint is published and the row says "finished"."""
+FAILED: Final = 1
+"""The row says "failed" and in `error` why. Python itself leaves with 1 on an exception, so the row is looked at."""
+FENCED: Final = 3
+"""A write met another fence: somebody else has the run. Nothing may be written any more."""
+STOPPED: Final = 4
+"""SIGTERM was obeyed at the end of a step; whoever sent it says whether the run is cancelled or queued again."""
