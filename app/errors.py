@@ -10,20 +10,20 @@
         BadJudgment             an outcome or tiers that the item does not allow
         BadRecord               one record of an import
       NoTrainer           503   no live trainer announces what was asked for
+      Away                503   the database or the storage does not answer; nothing was stored
 
 Services raise them; the one handler in `main.py` turns them into a page or a problem document (RFC 9457).
 Anything else that is raised is a bug: logged with its traceback and shown as a calm page.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 
 class Mistake(Exception):  # noqa: N818 -- a person's mistake, not the program's error
     """Say what is wrong and what to do about it; `field` names the part of the input that is meant."""
 
-    status: ClassVar[int] = 400
-    title: ClassVar[str] = "This did not work"
+    status: int = 400
+    title: str = "This did not work"
 
     def __init__(self, message: str, *, field: str | None = None, errors: Sequence[dict[str, object]] = ()) -> None:
         super().__init__(message)
@@ -73,3 +73,8 @@ class BadRecord(BadInput):
 class NoTrainer(Mistake):
     status = 503
     title = "No trainer is running"
+
+
+class Away(Mistake):
+    status = 503
+    title = "Please try again in a moment"

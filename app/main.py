@@ -8,12 +8,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access import ForgedRequestGuard
 from app.db import SessionDep
-from app.errors import BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
+from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
 from app.pages import Page, render
 from app.settings import ROOT
 
@@ -56,9 +57,7 @@ class SecurityHeaders:
 
 
 def create_app() -> FastAPI:
-    app = FastAPI(
-        title="Tiebreak", version="1", docs_url="/api/docs", redoc_url=None, openapi_url="/api/v1/openapi.json"
-    )
+    app = FastAPI(title="Tiebreak", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     for router in API:
         app.include_router(router, prefix="/api/v1")
     for router in PAGES:
@@ -67,6 +66,8 @@ def create_app() -> FastAPI:
     app.add_exception_handler(Mistake, answer_mistake)
     app.add_exception_handler(RequestValidationError, answer_bad_request)
     app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_exception_handler(OperationalError, answer_database_error)
+    app.add_exception_handler(DataError, answer_database_error)
     app.add_exception_handler(Exception, answer_bug)
     app.add_middleware(ForgedRequestGuard, refuse=refuse_forged)
     app.add_middleware(SecurityHeaders)
@@ -120,15 +121,24 @@ def answer_bad_request(request: Request, error: Exception) -> Response:
 def answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     mistake = NotFound("there is no such page") if error.status_code == 404 else Mistake(str(error.detail))
-    if error.status_code != 404:
-        mistake.status = error.status_code  # type: ignore[misc]  # the framework's own codes, such as 405
+    mistake.status = error.status_code
     return answer_mistake(request, mistake)
+
+
+def answer_database_error(request: Request, error: Exception) -> Response:
+    """Postgres went away (it restarts; the pool has dropped its connections) or refused a value that passed our checks."""
+    if isinstance(error, DataError):
+        return answer_mistake(
+            request, BadInput("one of the values is not one that can be stored; check it and try again")
+        )
+    _log.warning("the database does not answer: %s", error)
+    return answer_mistake(request, Away("the database is not answering; nothing was stored, please try again"))
 
 
 def answer_bug(request: Request, error: Exception) -> Response:
     _log.error("a bug in %s %s", request.method, request.url.path, exc_info=error)
     mistake = Mistake("Something is broken on our side. Nothing that was saved before is lost; please try again.")
-    mistake.status = 500  # type: ignore[misc]  # no leaf: nobody raises it on purpose
+    mistake.status = 500
     return answer_mistake(request, mistake)
 
 
