@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         return self.storage_url or str(self.home / "storage")
 
     @property
+    def address(self) -> str:
+        """Where a person on this machine opens the app."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
     def allowed_model_folders(self) -> tuple[Path, ...]:
         return tuple(Path(part).resolve() for part in self.model_folders.split(":") if part)
 

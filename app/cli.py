@@ -1,0 +1,227 @@
+"""The `tiebreak` command. What needs torch is started as `python -m worker.…`, so this file never loads it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from alembic import command as alembic
+from alembic.config import Config
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import embedded
+from app.access import Person
+from app.db import work_unit
+from app.errors import Mistake, NotFound
+from app.models import User
+from app.people import service as people
+from app.settings import ROOT, get_settings
+
+
+class Commands(click.Group):
+    """Turns a mistake into one sentence and exit status 1, whatever command it came from."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except Mistake as mistake:
+            raise click.ClickException(mistake.message) from mistake
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def main() -> None:
+    """Turn human judgments into trained models."""
+
+
+@contextmanager
+def connected() -> Iterator[Session]:
+    """A session on the database in force: the one given by DATABASE_URL, or the embedded one that `tiebreak up` runs."""
+    embedded.join(get_settings())
+    with work_unit() as session:
+        yield session
+
+
+def first_admin(session: Session) -> Person:
+    """Whoever owns this machine acts as its first admin."""
+    user = session.scalars(
+        select(User).where(User.role == "admin", User.disabled_at.is_(None)).order_by(User.id)
+    ).first()
+    if user is None:
+        raise NotFound("there is no admin yet; add one with `tiebreak user add EMAIL --role admin`")
+    return Person(user.id, user.name, user.role)
+
+
+# --- servers
+
+
+@main.command()
+def up() -> None:
+    """Start everything on this machine: database, broker, web server, workers."""
+    from app.welcome import prepare  # noqa: PLC0415 -- it reads the settings that `up` is about to complete
+
+    embedded.up(get_settings(), prepare)
+
+
+@main.command()
+def web() -> None:
+    """Start the web server alone."""
+    embedded.join(get_settings())
+    _become(*embedded.COMMANDS["web"](get_settings()))
+
+
+@main.command()
+@click.argument("queue", type=click.Choice(["train", "quick", "app"]))
+def worker(queue: str) -> None:
+    """Start one worker alone: `train` (one slot per device), `quick` or `app`."""
+    embedded.join(get_settings())
+    _become(*embedded.COMMANDS[queue](get_settings()))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the tables of the database up to this version."""
+    embedded.join(get_settings())
+    alembic.upgrade(Config(toml_file=ROOT / "pyproject.toml"), "head")
+
+
+def _become(*words: str) -> None:
+    sys.stdout.flush()
+    os.execvp(words[0], words)  # noqa: S606 -- our own command line, from embedded
+
+
+# --- people
+
+
+@main.group()
+def user() -> None:
+    """Accounts: add one, set a password."""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option("--role", type=click.Choice(["admin", "annotator"]), default="annotator", show_default=True)
+@click.option("--name", default="", help="What others see; the part before the @ otherwise.")
+@click.option("--project", "projects", multiple=True, help="Make them a member of this project; may be repeated.")
+def user_add(email: str, role: str, name: str, projects: tuple[str, ...]) -> None:
+    """Add an account and print its password, which is shown this once."""
+    with connected() as session:
+        password = people.add_user(session, email, role=role, name=name)
+        session.flush()  # the membership looks the account up
+        for slug in projects:
+            people.add_member(session, email, slug)
+    print(password)
+
+
+@user.command("password")
+@click.argument("email")
+def user_password(email: str) -> None:
+    """Set a new password, print it this once, and sign the account out everywhere."""
+    with connected() as session:
+        password = people.set_password(session, email)
+    print(password)
+
+
+@main.group()
+def token() -> None:
+    """API tokens."""
+
+
+@token.command("create")
+@click.option("--user", "email", required=True, help="Whose token it is.")
+@click.option("--scopes", required=True, help="Comma-separated: judge, import, export, train, read, admin.")
+@click.option("--name", default="", help="What it is for.")
+@click.option("--days", type=click.IntRange(1, 3650), default=None, help="Days until it expires; never otherwise.")
+def token_create(email: str, scopes: str, name: str, days: int | None) -> None:
+    """Print a new token, and nothing else. It is shown this once."""
+    with connected() as session:
+        owner = people.user_by_email(session, email)
+        wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
+        secret = people.make_token(session, owner, wanted, name=name, days=days)
+    print(secret)
+
+
+# --- the sentence
+
+
+@main.command("import")
+@click.argument("project")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_command(project: str, file: Path) -> None:
+    """Import prompts, responses and judgments from FILE (NDJSON, JSON, CSV or Parquet, gzip too) into PROJECT."""
+    from app.imports.service import import_file  # noqa: PLC0415 -- pyarrow is slow to load
+    from app.projects.queries import project_for  # noqa: PLC0415
+
+    with connected() as session:
+        person = first_admin(session)
+        report = import_file(session, project_for(session, person, project), person, file)
+    print(f"{report.imported} imported, {report.duplicates} already there, {report.judgments} judgments")
+    for problem in report.errors:
+        print(f"{file.name}:{problem.line}: {problem.message}", file=sys.stderr)
+
+
+@main.command()
+@click.argument("project")
+@click.option("-o", "--output", type=click.File("wb"), default="-", help="Where to write; standard output otherwise.")
+def export(project: str, output: click.utils.LazyFile) -> None:
+    """Write the tuples (x, a⁺, a⁻) of PROJECT as NDJSON."""
+    from app.judgments.queries import preference_lines  # noqa: PLC0415
+    from app.projects.queries import project_for  # noqa: PLC0415
+
+    with connected() as session:
+        project_id = project_for(session, first_admin(session), project).id
+    for line in preference_lines(project_id):
+        output.write(line)
+
+
+@main.command()
+@click.argument("method")
+@click.argument("dataset")
+@click.option(
+    "--base", default="starter", show_default=True, help="starter, a checkpoint, a local folder or a hub name."
+)
+@click.option("--name", default=None, help="What the checkpoint will be called.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the method; may be repeated."
+)
+def train(method: str, dataset: str, base: str, name: str | None, settings: tuple[str, ...]) -> None:
+    """Order a run of METHOD on DATASET (a name, name@v2 or an id)."""
+    from app.datasets.queries import dataset_named  # noqa: PLC0415
+    from app.runs.form import read_words  # noqa: PLC0415
+    from app.runs.service import order_run  # noqa: PLC0415
+
+    with connected() as session:
+        person = first_admin(session)
+        run = order_run(
+            session,
+            person,
+            method=method,
+            dataset=dataset_named(session, dataset),
+            base_model=base,
+            settings=read_words(settings),
+            name=name,
+        )
+        session.flush()  # the row's id
+        run_id = run.id
+    print(f"run {run_id} is queued; watch it at {get_settings().address}/runs/{run_id}")
+
+
+@main.command()
+def starter() -> None:
+    """Order the training of the starter model, from scratch, on the sample task."""
+    from app.welcome import order_starter  # noqa: PLC0415
+
+    with connected() as session:
+        run_id = order_starter(session, first_admin(session))
+    print(f"run {run_id} is queued; watch it at {get_settings().address}/runs/{run_id}")
+
+
+@main.command()
+@click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file to take instead.")
+def demo(data: Path | None) -> None:
+    """Walk the whole sentence unattended, on a server of its own, and print what was measured."""
+    from app.demo import run_demo  # noqa: PLC0415
+
+    run_demo(data)
