@@ -1,0 +1,104 @@
+"""Sessions, tokens, scopes, and requests that another site made somebody send."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, select, update
+from sqlalchemy.orm import Session
+
+from app import access, db
+from app.models import ApiToken, BrowserSession, User
+from app.people import service as people
+from tests.conftest import client, token_client
+
+
+def test_it_signs_in_with_a_cookie_that_scripts_cannot_read(ada: User):
+    answer = client().post("/sign-in", data={"email": "Ada@Example.org", "password": "ada-password"})
+    cookie = answer.headers["set-cookie"]
+    assert answer.status_code == 303
+    assert "HttpOnly" in cookie
+    assert "samesite=lax" in cookie.lower()
+
+
+def test_it_stores_the_hash_of_a_cookie_not_the_cookie(ada_browser: TestClient, database: Engine):
+    secret = ada_browser.cookies[access.COOKIE]
+    with Session(database) as session:
+        stored = session.scalars(select(BrowserSession)).one()
+    assert stored.token_hash == access.hashed(secret)
+    assert secret.encode() not in stored.token_hash
+
+
+def test_a_session_ends_when_its_time_is_over(ada_browser: TestClient, database: Engine):
+    assert ada_browser.get("/people").status_code == 200
+    with database.begin() as connection:
+        connection.execute(update(BrowserSession).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+    assert ada_browser.get("/people").status_code == 303
+
+
+def test_a_disabled_account_is_out_at_once(ada_browser: TestClient, ada_api: TestClient, database: Engine):
+    with database.begin() as connection:
+        connection.execute(update(User).values(disabled_at=datetime.now(UTC)))
+    assert ada_browser.get("/people").status_code == 303
+    assert ada_api.get("/api/v1/projects").status_code == 401
+
+
+def test_a_new_password_signs_out_everywhere(ada_browser: TestClient):
+    with db.work_unit() as session:
+        people.set_password(session, "ada@example.org")
+    assert ada_browser.get("/people").status_code == 303
+
+
+def test_a_token_without_the_scope_is_refused_in_words(ada: User):
+    answer = token_client(ada, "read").post("/api/v1/projects", json={"slug": "p", "name": "P", "kind": "pair"})
+    assert answer.status_code == 403
+    assert "admin" in answer.json()["detail"]
+
+
+def test_scopes_do_not_reach_beyond_the_role(ben: User):
+    answer = token_client(ben, "admin").post("/api/v1/projects", json={"slug": "p", "name": "P", "kind": "pair"})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("header", ["Bearer tbk_unknown", "Bearer", "Basic YTpi", "Bearer ünknown".encode()])
+def test_a_token_nobody_made_is_401(nobody: TestClient, header: str | bytes, database: Engine):
+    answer = nobody.get("/api/v1/projects", headers={"Authorization": header})
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "change", [{"revoked_at": datetime(2020, 1, 1, tzinfo=UTC)}, {"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}]
+)
+def test_a_revoked_or_expired_token_is_401(ada_api: TestClient, database: Engine, change: dict[str, datetime]):
+    assert ada_api.get("/api/v1/projects").status_code == 200
+    with database.begin() as connection:
+        connection.execute(update(ApiToken).values(change))
+    assert ada_api.get("/api/v1/projects").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_a_request_that_another_site_made_is_refused(ada_browser: TestClient, headers: dict[str, str]):
+    assert ada_browser.post("/sign-out", headers=headers).status_code == 403
+    assert ada_browser.get("/people").status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://testserver"}, {}])
+def test_our_own_pages_and_programs_are_let_through(ada_browser: TestClient, headers: dict[str, str]):
+    assert ada_browser.post("/sign-out", headers=headers).status_code == 303
+    assert ada_browser.get("/people").status_code == 303
+
+
+def test_every_answer_says_what_a_page_may_run(nobody: TestClient, database: Engine):
+    policy = nobody.get("/sign-in").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
