@@ -1,14 +1,11 @@
 """The `tiebreak` command. What needs torch is started as `python -m worker.…`, so this file never loads it."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from alembic import command as alembic
-from alembic.config import Config
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -18,7 +15,7 @@ from app.db import work_unit
 from app.errors import Mistake, NotFound
 from app.models import User
 from app.people import service as people
-from app.settings import ROOT, get_settings
+from app.settings import get_settings
 
 
 class Commands(click.Group):
@@ -38,9 +35,8 @@ def main() -> None:
 
 @contextmanager
 def connected() -> Iterator[Session]:
-    """A session on the database in force: the one given by DATABASE_URL, or the embedded one that `tiebreak up` runs."""
-    embedded.join(get_settings())
-    with work_unit() as session:
+    """A session on the database in force: the one given by DATABASE_URL, or the embedded one, started if need be."""
+    with embedded.connected(get_settings()), work_unit() as session:
         yield session
 
 
@@ -60,7 +56,11 @@ def first_admin(session: Session) -> Person:
 @main.command()
 def up() -> None:
     """Start everything on this machine: database, broker, web server, workers."""
-    from app.welcome import prepare  # noqa: PLC0415 -- it reads the settings that `up` is about to complete
+
+    def prepare() -> list[str]:
+        from app import welcome  # noqa: PLC0415 -- it reads the settings that `up` has completed by then
+
+        return welcome.prepare()
 
     embedded.up(get_settings(), prepare)
 
@@ -69,7 +69,7 @@ def up() -> None:
 def web() -> None:
     """Start the web server alone."""
     embedded.join(get_settings())
-    _become(*embedded.COMMANDS["web"](get_settings()))
+    embedded.run("web", get_settings())
 
 
 @main.command()
@@ -77,19 +77,14 @@ def web() -> None:
 def worker(queue: str) -> None:
     """Start one worker alone: `train` (one slot per device), `quick` or `app`."""
     embedded.join(get_settings())
-    _become(*embedded.COMMANDS[queue](get_settings()))
+    embedded.run(queue, get_settings())
 
 
 @main.command()
 def migrate() -> None:
     """Bring the tables of the database up to this version."""
-    embedded.join(get_settings())
-    alembic.upgrade(Config(toml_file=ROOT / "pyproject.toml"), "head")
-
-
-def _become(*words: str) -> None:
-    sys.stdout.flush()
-    os.execvp(words[0], words)  # noqa: S606 -- our own command line, from embedded
+    with embedded.connected(get_settings()):
+        embedded.migrate()
 
 
 # --- people
@@ -225,3 +220,7 @@ def demo(data: Path | None) -> None:
     from app.demo import run_demo  # noqa: PLC0415
 
     run_demo(data)
+
+
+if __name__ == "__main__":
+    main()

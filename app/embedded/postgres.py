@@ -12,11 +12,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
+from app.embedded.leftovers import working_in
 from app.embedded.places import Places, open_places
 from app.embedded.processes import Child
 from app.embedded.programs import postgres_programs
@@ -59,8 +58,6 @@ def postgres_child(places: Places, log: Path, *, fast: bool = False) -> Child:
     programs = postgres_programs(places.account, version)
     if version is None:
         _make(places, programs, data, fast=fast)
-    else:
-        end_earlier_postgres(data)
     settings = SETTINGS | {"unix_socket_directories": str(places.sockets)} | (FAST if fast else {})
     options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
     return Child(
@@ -69,7 +66,9 @@ def postgres_child(places: Places, log: Path, *, fast: bool = False) -> Child:
         log,
         stop_with=signal.SIGINT,  # its "fast" shutdown: sessions are ended, nothing is lost
         account=places.account,
+        environment={"PATH": os.defpath, "LC_ALL": "C"},
         folder=places.servers,
+        before_start=lambda: end_earlier_postgres(data),
     )
 
 
@@ -97,7 +96,7 @@ def end_earlier_postgres(data: Path) -> None:
     """
     deadline = time.monotonic() + START_SECONDS
     told = False
-    while working := _working_in(data):
+    while working := list(working_in(data, "postgres")):
         if time.monotonic() > deadline:
             raise Mistake(f"An earlier Postgres (process {working[0].pid}) still works in {data}. Please end it.")
         lines = _postmaster_lines(data)
@@ -106,16 +105,6 @@ def end_earlier_postgres(data: Path) -> None:
             told = True
         time.sleep(0.05)
     (data / "postmaster.pid").unlink(missing_ok=True)
-
-
-def _working_in(data: Path) -> list[psutil.Process]:
-    """Postgres' processes, server and sessions alike, have their data folder as working folder."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.name().startswith("postgres") and process.cwd() == str(data):
-                found.append(process)
-    return found
 
 
 def _postmaster_lines(data: Path) -> list[str]:

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,9 +29,12 @@ class Child:
     account: Account | None = None
     environment: Mapping[str, str] | None = None
     folder: Path | None = None
+    before_start: Callable[[], object] | None = None
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> None:
+        if self.before_start is not None:
+            self.before_start()
         _make_room(self.log)
         account = f"{self.account.uid}:{self.account.gid}" if self.account else "-"
         tie = [sys.executable, "-I", "-S", str(tied.__file__), str(os.getpid()), str(int(self.stop_with)), account]
@@ -71,14 +74,17 @@ class Child:
         return True
 
     def end(self, patience_s: float = 10) -> None:
-        """Ask, wait, and then make sure: nothing of its session outlives this call."""
+        """Ask, wait, and then make sure; an interrupted wait makes sure at once."""
         if self._process is None:
             return
         self.ask_to_stop()
-        self.wait(patience_s)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
+        try:
+            self.wait(patience_s)
+        finally:
+            if self.status() is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(self.pid, signal.SIGKILL)
+                self._process.wait()
 
     def last_words(self, lines: int = 15) -> str:
         """The end of its log, for a person who must find out why it did not start."""

@@ -4,12 +4,14 @@ Without a Redis for this machine Celery passes its messages through files in the
 enough: the sweep rings again for rows that nobody took.
 """
 
+import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.embedded.leftovers import end_working_in
 from app.embedded.places import Places, open_places
 from app.embedded.processes import Child
 from app.embedded.programs import redis_program
@@ -51,7 +53,15 @@ def redis_child(places: Places, log: Path) -> Child | None:
         "daemonize": "no",
     }
     options = [option for name, value in settings.items() for option in (f"--{name}", value)]
-    return Child("redis", [str(program), *options], log, account=places.account, folder=places.servers)
+    return Child(
+        "redis",
+        [str(program), *options],
+        log,
+        account=places.account,
+        environment={"PATH": os.defpath, "LC_ALL": "C"},
+        folder=places.servers,
+        before_start=lambda: end_working_in(places.servers, program.name),
+    )
 
 
 def redis_url(places: Places) -> str:

@@ -1,0 +1,57 @@
+"""The processes of a running Tiebreak and their commands: the one list that `up` and docker-compose.yml share.
+
+Addresses are left to the environment (uvicorn reads UVICORN_HOST, UVICORN_PORT and UVICORN_WORKERS), so that the same
+words start a process on one machine and in a container; a test compares them. Three queues, three workers, so that
+hours of training never hold up a second of scoring. A worker stopped with SIGQUIT gives up its task at once, which
+loses nothing: the row goes back to the queue. The app's worker finishes its short jobs first (SIGTERM).
+"""
+
+import importlib.util
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Mapping
+
+from app.settings import ROOT, Settings
+
+_QUIET = "--without-gossip --without-mingle --loglevel INFO"
+
+COMMANDS = {
+    "migrate": "alembic upgrade head",
+    "web": "uvicorn app.main:app --no-access-log --timeout-graceful-shutdown 5 --timeout-worker-healthcheck 30",
+    "app": f"celery -A app.jobs worker -Q app -B -c 1 -n app@%h {_QUIET}",
+    "quick": f"celery -A worker.main worker -Q quick -c 1 -n quick@%h {_QUIET}",
+    "train": f"celery -A worker.main worker -Q train -c 1 -n train@%h {_QUIET}",
+}
+WORKERS = ("app", "quick", "train")
+NEED_TORCH = ("quick", "train")
+STOP_WITH = {"quick": signal.SIGQUIT, "train": signal.SIGQUIT}
+
+
+def argv(name: str) -> list[str]:
+    """The command as this Python's module, whatever the PATH says."""
+    return [sys.executable, "-m", *shlex.split(COMMANDS[name])]
+
+
+def environment(settings: Settings, addresses: Mapping[str, str]) -> dict[str, str]:
+    """What these processes are told."""
+    return os.environ | {
+        **addresses,
+        "TIEBREAK_HOME": str(settings.home.absolute()),
+        "UVICORN_HOST": settings.host,
+        "UVICORN_PORT": str(settings.port),
+        "UVICORN_WORKERS": str(settings.web_processes),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+    }
+
+
+def run(name: str, settings: Settings) -> None:
+    """Become that process: `tiebreak web` and `tiebreak worker`, for machines with a supervisor of their own."""
+    command = argv(name)
+    os.execve(command[0], command, environment(settings, {}))  # noqa: S606 -- no shell is wanted
+
+
+def has_torch() -> bool:
+    """Whether the worker's extra is installed, without importing anything of it."""
+    return importlib.util.find_spec("torch") is not None

@@ -1,0 +1,105 @@
+"""`tiebreak up`: everything on one machine, from an empty folder to a served page, and its end.
+
+What can be refused is refused before anything is started (a running Tiebreak, a port that is taken). Then database and
+broker, migrations, the sample project, the web server; the workers come last, so that they do not slow down the first
+page. Ctrl-C ends them in the opposite order, a second Ctrl-C without patience; nothing else on the machine is touched.
+Killed with SIGKILL it takes its children along (`tied.py`), the next start ends what is left (`leftovers.py`), and the
+rows say what is to be done again.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
+
+from app.embedded.commands import NEED_TORCH, STOP_WITH, WORKERS, argv, environment, has_torch
+from app.embedded.leftovers import MARK, end_leftovers
+from app.embedded.lock import Lock, data_folder_lock
+from app.embedded.migrations import migrate
+from app.embedded.places import open_home
+from app.embedded.port import demand_free_port, wait_until_served
+from app.embedded.processes import Child
+from app.embedded.servers import adopt, start_servers
+from app.embedded.supervisor import Supervisor, end_together, say
+from app.settings import ROOT, Settings
+
+NO_TORCH = "PyTorch is not installed here, so this machine judges and does not train: `make run` installs it."
+
+
+class _Stopped(BaseException):
+    """Somebody pressed Ctrl-C, closed the terminal or ended us politely."""
+
+
+def up(settings: Settings, prepare: Callable[[], list[str]]) -> None:
+    """Run until a signal comes. `prepare` is called on the migrated database; its lines are shown once all is served."""
+    os.umask(0o077)
+    open_home(settings.home)
+    with suppress(_Stopped), _signals_raise(), ExitStack() as stack:
+        lock = stack.enter_context(data_folder_lock(settings.home))
+        try:
+            _start(settings, prepare, lock, stack).watch()
+        except _Stopped:
+            say("\nStopping. Press Ctrl-C again to hurry.")
+            raise
+        finally:
+            lock.note("stopping")
+
+
+def _start(settings: Settings, prepare: Callable[[], list[str]], lock: Lock, stack: ExitStack) -> Supervisor:
+    lock.note("starting", address=settings.address)
+    if left := end_leftovers(settings.home):
+        say(f"Ended {left} processes that an earlier start had left behind.")
+    demand_free_port(settings)
+    supervisor = Supervisor()
+    servers, addresses = start_servers(settings, stack)
+    for server in servers:
+        supervisor.keep(server)
+    adopt(addresses)
+    migrate()
+    lock.note("running", address=settings.address, servers=addresses)
+    lines = prepare()
+    try:
+        web, *workers = _children(settings, addresses)
+        stack.callback(end_leftovers, settings.home)  # what the children started and did not end themselves
+        stack.callback(end_together, [web, *workers])
+        web.start()
+        wait_until_served(web, settings)
+    finally:  # what is shown once is shown even if the web server has its troubles
+        say("\n".join(["", f"Tiebreak: {settings.address}    (Ctrl-C stops it)", *lines, ""]))
+    for child in workers:
+        child.start()
+    for child in (web, *workers):
+        supervisor.keep(child)
+    if not has_torch():
+        say(NO_TORCH)
+    return supervisor
+
+
+def _children(settings: Settings, addresses: dict[str, str]) -> list[Child]:
+    """The web server and the workers that this installation can run."""
+    told = environment(settings, addresses) | {MARK: str(settings.home.absolute())}
+    names = ["web", *(name for name in WORKERS if has_torch() or name not in NEED_TORCH)]
+    logs = settings.home.absolute() / "logs"
+    return [
+        Child(
+            name, argv(name), logs / f"{name}.log", STOP_WITH.get(name, signal.SIGTERM), environment=told, folder=ROOT
+        )
+        for name in names
+    ]
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """An exception stops everything in order, wherever we are; another one cuts the waiting for one child short."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise _Stopped
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
