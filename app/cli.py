@@ -165,10 +165,11 @@ def export(project: str, output: click.utils.LazyFile) -> None:
     from app.judgments.queries import preference_lines  # noqa: PLC0415
     from app.projects.queries import project_for  # noqa: PLC0415
 
-    with connected() as session:
-        project_id = project_for(session, first_admin(session), project).id
-    for line in preference_lines(project_id):
-        output.write(line)
+    with embedded.connected(get_settings()):
+        with work_unit() as session:
+            project_id = project_for(session, first_admin(session), project).id
+        for line in preference_lines(project_id):
+            output.write(line)
 
 
 @main.command()

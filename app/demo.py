@@ -222,7 +222,7 @@ def _train(tour: Tour, dataset: Json) -> None:
         if method == "reward":
             tour.figures["reward model: held-out accuracy"] = _change(before, after, "accuracy", "{:.3f}")
         else:
-            tour.figures["policy: share of right answers"] = _change(before, after, "right_share", "{:.1%}")
+            tour.figures["policy: share of right answers"] = _change(before, after, "right_answers", "{:.1%}")
             tour.figures["policy: mean held-out margin"] = _change(before, after, "margin", "{:+.3f}")
 
 
