@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
-from app.settings import get_settings
+from app.settings import Settings, get_settings
 
 QUEUES = {
     "runs.train": "train",
@@ -27,44 +27,53 @@ _PENDING = "doorbells"
 _log = logging.getLogger(__name__)
 
 
-def _transport_options(broker_url: str) -> dict[str, Any]:
-    """Long enough that no broker hands a message out twice while hours of training run, where one would.
-
-    A broker without a server (`filesystem:///folder`) keeps its messages in that folder.
-    """
-    parts = urlsplit(broker_url)
-    if parts.scheme == "filesystem":
-        return {"data_folder_in": parts.path, "data_folder_out": parts.path, "control_folder": parts.path + "/control"}
-    return {"visibility_timeout": 86_400, "socket_connect_timeout": 2, "socket_timeout": 10}
-
-
-def configured() -> Celery:
+def configuration() -> dict[str, Any]:
+    """Asked for when Celery first needs it, not when this file is imported: by then the environment is settled."""
     settings = get_settings()
-    app = Celery("tiebreak")
-    broker = settings.redis_url
-    app.conf.update(
-        broker_url="filesystem://" if broker.startswith("filesystem:") else broker,
-        broker_transport_options=_transport_options(broker),
-        broker_connection_retry_on_startup=True,
-        broker_connection_timeout=2,
-        task_publish_retry=False,
-        task_ignore_result=True,
-        task_acks_late=False,
-        task_routes={job: {"queue": queue} for job, queue in QUEUES.items()},
-        task_default_queue="app",
-        worker_prefetch_multiplier=1,
-        worker_hijack_root_logger=False,
-        worker_send_task_events=False,
-        beat_schedule={
+    return {
+        **_broker(settings),
+        "broker_connection_max_retries": None,  # for ever: a worker outlives its broker's restart
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_timeout": 2,
+        "task_publish_retry": False,
+        "task_ignore_result": True,
+        "task_acks_late": False,
+        "task_routes": {job: {"queue": queue} for job, queue in QUEUES.items()},
+        "task_default_queue": "app",
+        "worker_prefetch_multiplier": 1,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,  # a training needs no broker
+        "worker_hijack_root_logger": False,
+        "worker_send_task_events": False,
+        "beat_schedule": {
             "sweep": {"task": "app.sweep", "schedule": SWEEP_EVERY_S, "options": {"expires": SWEEP_EVERY_S}}
         },
-        beat_schedule_filename=str(settings.home / "celerybeat-schedule"),
-        timezone="UTC",
-    )
-    return app
+        "beat_schedule_filename": str(settings.home / "celerybeat-schedule"),
+        "timezone": "UTC",
+    }
 
 
-celery = configured()
+def _broker(settings: Settings) -> dict[str, Any]:
+    """Redis, or any other broker that Celery knows, or one without a server: `filesystem:///folder`."""
+    parts = urlsplit(settings.redis_url)
+    if parts.scheme == "filesystem":
+        folders = {
+            "data_folder_in": parts.path,
+            "data_folder_out": parts.path,
+            "control_folder": parts.path + "/control",
+        }
+        return {"broker_url": "filesystem://", "broker_transport_options": folders}
+    if not parts.scheme.startswith(("redis", "sentinel")):
+        return {"broker_url": settings.redis_url}
+    return {
+        "broker_url": settings.redis_url,
+        # Redis hands a message out again after this time, even while its first reader works; claims make that harmless.
+        "broker_transport_options": {"visibility_timeout": 86_400, "socket_connect_timeout": 2, "socket_timeout": 10},
+        "worker_disable_prefetch": True,  # no message waits behind hours of training while another trainer is free
+    }
+
+
+celery = Celery("tiebreak")
+celery.add_defaults(configuration)
 
 
 def ring(session: Session, job: str, row_id: int) -> None:
@@ -74,8 +83,19 @@ def ring(session: Session, job: str, row_id: int) -> None:
     session.info.setdefault(_PENDING, []).append((job, row_id))
 
 
+def messages_waiting(queue: str) -> int:
+    """How many messages nobody has taken out of a queue yet, so that a sweep does not pile more on top of them."""
+    with celery.connection_for_write() as connection, connection.channel() as channel:
+        try:
+            return int(channel.queue_declare(queue, passive=True).message_count)
+        except ChannelError:  # there is no such queue before its first message
+            return 0
+
+
 @event.listens_for(Session, "after_commit")
 def _send(session: Session) -> None:
+    if session.in_nested_transaction():  # a savepoint's release, not yet a commit
+        return
     for job, row_id in session.info.pop(_PENDING, []):
         try:
             celery.send_task(job, args=[row_id])
@@ -85,5 +105,6 @@ def _send(session: Session) -> None:
 
 @event.listens_for(Session, "after_soft_rollback")
 def _forget(session: Session, previous: SessionTransaction) -> None:
-    del previous
-    session.info.pop(_PENDING, None)
+    """A savepoint's rollback forgets nothing: what was rung before it still counts, and one ring too many is harmless."""
+    if not previous.nested:
+        session.info.pop(_PENDING, None)
