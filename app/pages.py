@@ -2,61 +2,37 @@
 
 Each page gets one frozen dataclass derived from `Page`; its fields are the template's variables. `StrictUndefined` turns
 a misspelt one into an error, mypy checks the route. Words for people go through gettext from the first template on.
+A word said once after a redirect ("Ben is in") travels in a short-lived cookie, so it needs neither row nor session.
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from functools import lru_cache
 from gettext import NullTranslations
 from typing import Any
+from urllib.parse import quote, unquote
 
 import nh3
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
 from app.access import Person
-from app.settings import ROOT
+from app.settings import ROOT, get_settings
 
+LANGUAGE = "en"
+NOTICE_COOKIE = "tiebreak_notice"
 _translations = NullTranslations()
 gettext = _translations.gettext
 ngettext = _translations.ngettext
-
-_markdown = (
-    MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"]).disable("image")
-)
-_ALLOWED_TAGS = frozenset(
-    [
-        "a",
-        "p",
-        "br",
-        "hr",
-        "em",
-        "strong",
-        "s",
-        "del",
-        "code",
-        "pre",
-        "blockquote",
-        "ul",
-        "ol",
-        "li",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-    ]
-)
-_ALLOWED_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}, "th": {"align"}, "td": {"align"}}
+_STATIC = ROOT / "static"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +42,122 @@ class Page:
     person: Person | None
 
 
+class _Renderer(RendererHTML):
+    """A text's own headings rank below the page's, and a wide table scrolls by itself instead of the page."""
+
+    def heading_open(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
+        tokens[at].tag = f"h{min(int(tokens[at].tag[1]) + 2, 6)}"
+        return self.renderToken(tokens, at, options, env)
+
+    heading_close = heading_open
+
+    def table_open(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
+        return '<div class="scroll" tabindex="0">' + self.renderToken(tokens, at, options, env)
+
+    def table_close(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
+        return self.renderToken(tokens, at, options, env) + "</div>"
+
+
+_markdown = (
+    MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_Renderer)
+    .enable(["table", "strikethrough"])
+    .disable("image")
+)
+_ALLOWED_TAGS = {"a", "p", "br", "hr", "em", "strong", "s", "del", "code", "pre", "blockquote", "ul", "ol", "li"}
+_ALLOWED_TAGS |= {"h1", "h2", "h3", "h4", "h5", "h6", "div", "table", "thead", "tbody", "tr", "th", "td"}
+_ALLOWED_ATTRIBUTES = {
+    "a": {"href", "title"},
+    "ol": {"start"},
+    "code": {"class"},
+    "div": {"class", "tabindex"},
+    "th": {"align"},
+    "td": {"align"},
+}
+
+
+@lru_cache(maxsize=2048)
 def markdown(text: str) -> Markup:
     """Markdown as HTML that can neither run nor load anything: raw HTML stays text, images become their words."""
     html = nh3.clean(
         _markdown.render(text),
-        tags=set(_ALLOWED_TAGS),
+        tags=_ALLOWED_TAGS,
         attributes=_ALLOWED_ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )
     return Markup(html)  # noqa: S704 -- cleaned by an allow-list in the line above
+
+
+def ago(moment: datetime) -> str:
+    """How long ago, or in how long, in the largest unit that fits."""
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    size = abs(seconds)
+    if size < 45:
+        return gettext("just now")
+    if size < 45 * 60:
+        n, words = round(size / 60), ngettext("%(n)d minute", "%(n)d minutes", round(size / 60))
+    elif size < 22 * 3600:
+        n, words = round(size / 3600) or 1, ngettext("%(n)d hour", "%(n)d hours", round(size / 3600) or 1)
+    else:
+        n, words = round(size / 86400) or 1, ngettext("%(n)d day", "%(n)d days", round(size / 86400) or 1)
+    frame = gettext("%(span)s ago") if seconds > 0 else gettext("in %(span)s")
+    return frame % {"span": words % {"n": n}}
+
+
+def span(seconds: float) -> str:
+    """A length of time: 4.2 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def number(value: float) -> str:
+    """A count with its thousands apart (narrow no-break spaces), or a measure with three significant digits."""
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{int(value):,}".replace(",", "\u202f")
+    return f"{value:.3g}" if abs(value) < 100 else number(round(value))
+
+
+def percent(share: float) -> str:
+    return f"{share * 100:.1f}\u202f%"
+
+
+def size(n_bytes: float) -> str:
+    """A file's size in the units that people read: kB and MB of a thousand."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.0f}\u202f{unit}" if unit == "B" else f"{n_bytes:.1f}\u202f{unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f}\u202fTB"
+
+
+def flags(attributes: dict[str, object]) -> Markup:
+    """Attributes of a tag: none for None and False, a bare name for True; `hx_post` means `hx-post`."""
+    said = [
+        (name.replace("_", "-"), value)
+        for name, value in attributes.items()
+        if value is not None and value is not False
+    ]
+    return Markup("").join(
+        Markup(" {}").format(name) if value is True else Markup(' {}="{}"').format(name, value) for name, value in said
+    )
+
+
+def asset(name: str) -> str:
+    """The address of a file in static/, with its content in the address: browsers may keep it, and never keep it too long."""
+    path = _STATIC / name
+    changed = path.stat().st_mtime_ns if path.is_file() else 0
+    return f"/static/{name}?v={_digest(name, changed)}"
+
+
+@lru_cache
+def _digest(name: str, changed: int) -> str:
+    return hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()[:10] if changed else "missing"
 
 
 def _environment() -> Environment:
@@ -88,24 +170,31 @@ def _environment() -> Environment:
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     env.install_gettext_translations(_translations, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
-    env.filters["markdown"] = markdown
+    env.filters |= {one.__name__: one for one in (markdown, ago, span, number, percent, size, flags)}
+    env.globals |= {"asset": asset, "language": LANGUAGE}
     return env
 
 
 environment = _environment()
 
 
-def _variables(page: Page) -> Iterator[tuple[str, Any]]:
-    for field in fields(page):
-        yield field.name, getattr(page, field.name)
+def _variables(page: Page) -> dict[str, Any]:
+    return {field.name: getattr(page, field.name) for field in fields(page)}
 
 
-def html(request: Request, template: str, page: Page) -> str:
-    return environment.get_template(template).render(request=request, **dict(_variables(page)))
+def html(request: Request, template: str, page: Page, *, notice: str = "") -> str:
+    return environment.get_template(template).render(request=request, notice=notice, **_variables(page))
 
 
 def render(request: Request, template: str, page: Page, *, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(html(request, template, page), status_code=status)
+    """A page, or a fragment when the template's name begins with an underscore. Nobody else may keep a copy."""
+    notice = "" if is_fragment_wanted(request) else unquote(request.cookies.get(NOTICE_COOKIE, ""))
+    answer = HTMLResponse(html(request, template, page, notice=notice), status_code=status)
+    answer.headers["cache-control"] = "private, no-cache"
+    answer.headers["vary"] = "HX-Request, Cookie"
+    if notice:
+        answer.delete_cookie(NOTICE_COOKIE)
+    return answer
 
 
 def is_fragment_wanted(request: Request) -> bool:
@@ -113,8 +202,13 @@ def is_fragment_wanted(request: Request) -> bool:
     return "hx-request" in request.headers
 
 
-def go_to(request: Request, path: str) -> Response:
-    """After a POST: see the next page. htmx follows `HX-Redirect`, a plain form the 303."""
+def go_to(request: Request, path: str, *, notice: str = "") -> Response:
+    """After a POST: see the next page, which shows the notice once. htmx follows `HX-Redirect`, a plain form the 303."""
     if is_fragment_wanted(request):
-        return Response(status_code=204, headers={"HX-Redirect": path})
-    return RedirectResponse(path, status_code=303)
+        answer = Response(status_code=204, headers={"HX-Redirect": path})
+    else:
+        answer = RedirectResponse(path, status_code=303)
+    if notice:
+        secure = get_settings().secure_cookies
+        answer.set_cookie(NOTICE_COOKIE, quote(notice), max_age=60, httponly=True, samesite="lax", secure=secure)
+    return answer
