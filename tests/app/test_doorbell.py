@@ -44,6 +44,7 @@ def test_it_rings_after_the_commit_and_not_before() -> None:
 
 def test_it_forgets_what_was_rung_in_a_transaction_that_is_rolled_back() -> None:
     with db.work_unit() as session:
+        session.execute(text("SELECT 1"))
         doorbell.ring(session, "runs.train", 7)
         session.rollback()
     assert doorbell.messages_waiting("train") == 0
