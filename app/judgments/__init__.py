@@ -1,0 +1,1 @@
+"""What people decided, and the tuples that follow from it."""

@@ -1,0 +1,44 @@
+"""The ways of judging a group: one file each, listed in `KINDS`.
+
+A kind says how many responses it shows, reads what its form sends, and checks a verdict wherever it comes from. What
+is stored is the same for all of them (outcome and tiers by response id), so a new kind needs a file here, its template
+and its line in the tuple.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from app.errors import BadInput
+from app.kinds import pair, ranking
+from app.kinds.verdict import Verdict
+
+__all__ = ["KINDS", "Kind", "Verdict", "kind_named"]
+
+
+class Kind(Protocol):
+    """What each kind, a module, holds."""
+
+    # Stored in `project.kind`, and the stem of its template; never renamed.
+    NAME: str
+    TITLE: str
+    # How many responses an item may have.
+    SIZES: range
+
+    def read(self, form: Mapping[str, str], response_ids: Sequence[UUID]) -> Verdict:
+        """What a person entered. `choice` is the button pressed; raises BadJudgment for what no button sends."""
+        ...
+
+    def check(self, verdict: Verdict, response_ids: Sequence[UUID], outcomes: Collection[str]) -> Verdict:
+        """The verdict as it is stored; `outcomes` are those the project allows. Raises BadJudgment."""
+        ...
+
+
+KINDS: tuple[Kind, ...] = (pair, ranking)
+_BY_NAME = {kind.NAME: kind for kind in KINDS}
+
+
+def kind_named(name: str) -> Kind:
+    if name not in _BY_NAME:
+        raise BadInput(f"“{name}” is no kind of judging; there is {', '.join(_BY_NAME)}", field="kind")
+    return _BY_NAME[name]
