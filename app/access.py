@@ -110,6 +110,7 @@ def browser(request: Request, session: SessionDep) -> Person:
     person = person_of_cookie(session, request.cookies.get(COOKIE, ""))
     if person is None:
         raise NotSignedIn("sign in to see this page")
+    request.state.person = person  # so that a mistake's page keeps the places they may go to
     return person
 
 
@@ -159,6 +160,15 @@ MayImport = Annotated[Person, _scoped("import")]
 MayExport = Annotated[Person, _scoped("export")]
 MayTrain = Annotated[Person, _scoped("train")]
 MayAdminister = Annotated[Person, _scoped("admin")]
+
+
+def _sees_everything(person: MayRead) -> Person:
+    if not person.is_admin:
+        raise NotAllowed("datasets, runs and checkpoints are for admins; ask one of them")
+    return person
+
+
+MayReadAll = Annotated[Person, Depends(_sees_everything)]
 
 
 def is_forged(scope: Scope) -> bool:

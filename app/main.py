@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.access import ForgedRequestGuard
 from app.db import SessionDep
 from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
-from app.pages import Page, render
+from app.pages import Page, is_fragment_wanted, render
+from app.people import views as people
 from app.settings import ROOT
 
 _log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ _HEADERS = [
 
 # The rooms, in the order of the sentence: their JSON routes and their pages.
 API: tuple[APIRouter, ...] = ()
-PAGES: tuple[APIRouter, ...] = ()
+PAGES: tuple[APIRouter, ...] = (people.router,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +103,18 @@ def answer_mistake(request: Request, mistake: Exception) -> Response:
     if request.url.path.startswith("/api/"):
         return problem(mistake)
     if isinstance(mistake, NotSignedIn):
-        return RedirectResponse(f"/sign-in?next={request.url.path}" if request.method == "GET" else "/sign-in", 303)
-    return render(request, "mistake.html", MistakePage(person=None, mistake=mistake), status=mistake.status)
+        return ask_to_sign_in(request)
+    person = getattr(request.state, "person", None)
+    return render(request, "mistake.html", MistakePage(person=person, mistake=mistake), status=mistake.status)
+
+
+def ask_to_sign_in(request: Request) -> Response:
+    """To the sign-in page, which leads back to the page that was wanted: under htmx the one that is shown."""
+    if is_fragment_wanted(request):
+        shown = urlsplit(request.headers.get("hx-current-url", "/"))
+        return Response(status_code=204, headers={"HX-Redirect": f"/sign-in?next={quote(shown.path)}"})
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/sign-in?next={quote(wanted)}" if request.method == "GET" else "/sign-in", 303)
 
 
 def answer_bad_request(request: Request, error: Exception) -> Response:

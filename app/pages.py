@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 import nh3
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
@@ -137,15 +137,14 @@ def size(n_bytes: float) -> str:
 
 
 def flags(attributes: dict[str, object]) -> Markup:
-    """Attributes of a tag: none for None and False, a bare name for True; `hx_post` means `hx-post`."""
-    said = [
-        (name.replace("_", "-"), value)
-        for name, value in attributes.items()
-        if value is not None and value is not False
-    ]
-    return Markup("").join(
-        Markup(" {}").format(name) if value is True else Markup(' {}="{}"').format(name, value) for name, value in said
-    )
+    """Attributes of a tag: none for None, False and undefined, a bare name for True; `hx_post` means `hx-post`."""
+    said = Markup("")
+    for name, value in attributes.items():
+        if value is None or value is False or isinstance(value, Undefined):
+            continue
+        spelt = name.replace("_", "-")
+        said += Markup(" {}").format(spelt) if value is True else Markup(' {}="{}"').format(spelt, value)
+    return said
 
 
 def asset(name: str) -> str:
