@@ -225,3 +225,16 @@ def demo(data: Path | None) -> None:
 
 if __name__ == "__main__":
     main()
+
+
+@main.command()
+def doctor() -> None:
+    """Check what this deployment needs, and say how to mend what is missing."""
+    from app.doctor import examine  # noqa: PLC0415 -- it loads the storage and the broker
+
+    embedded.join(get_settings())
+    findings = list(examine())
+    for finding in findings:
+        print(f"{'well ' if finding.well else 'ILL  '} {finding.what:<10} {finding.words}")
+    if not all(finding.well for finding in findings):
+        sys.exit(1)
