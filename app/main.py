@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access import ForgedRequestGuard
+from app.datasets import api as datasets_api
 from app.db import SessionDep
 from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
 from app.pages import Page, is_fragment_wanted, render
@@ -34,7 +35,7 @@ _HEADERS = [
 
 
 # The rooms, in the order of the sentence: their JSON routes and their pages.
-API: tuple[APIRouter, ...] = ()
+API: tuple[APIRouter, ...] = (datasets_api.router,)
 PAGES: tuple[APIRouter, ...] = (people.router,)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access import Person
+from app.datasets.order import Order
 from app.datasets.queries import dataset_named
 from app.datasets.service import freeze
 from app.db import work_unit
@@ -76,7 +77,7 @@ def order_starter(session: Session, person: Person) -> int:
                 f"the starter learns from the sample project “{STUDY}”, which is not here; make it again with "
                 f"`tiebreak import {STUDY} samples/words_and_numbers_study.jsonl`"
             ) from None
-        dataset = freeze(session, person, project, name=STUDY, split={"test": 0.1, "seed": 0}).dataset
+        dataset = freeze(session, person, project, Order(name=STUDY)).dataset
     run = queue_run(
         session, person, method="sft", dataset=dataset, base_model="blank", settings={}, checkpoint_name="starter"
     )

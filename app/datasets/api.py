@@ -1,0 +1,87 @@
+"""Datasets for programs: freeze one, list them, fetch their files."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from app.access import MayExport, MayReadAll
+from app.datasets.order import Order
+from app.datasets.queries import dataset_by_id, datasets_page
+from app.datasets.service import freeze
+from app.db import SessionDep
+from app.downloads import download, listed
+from app.keyset import After, Limit, cut, link_next
+from app.models import Dataset, Project
+from app.projects.queries import project_for
+
+router = APIRouter(tags=["datasets"])
+
+
+class DatasetAnswer(BaseModel):
+    id: int
+    name: str
+    version: int
+    project: str
+    filters: dict[str, Any]
+    split: dict[str, Any]
+    counts: dict[str, Any]
+    sha256: str
+    files: list[dict[str, Any]]
+    created_at: datetime
+
+
+def answer(dataset: Dataset, project: str) -> DatasetAnswer:
+    return DatasetAnswer(
+        id=dataset.id,
+        name=dataset.name,
+        version=dataset.version,
+        project=project,
+        filters=dataset.filters,
+        split=dataset.split,
+        counts=dataset.counts,
+        sha256=dataset.sha256,
+        files=dataset.files,
+        created_at=dataset.created_at,
+    )
+
+
+@router.post("/projects/{slug}/datasets", status_code=201)
+def freeze_dataset(
+    slug: str, order: Order, person: MayExport, session: SessionDep, response: Response
+) -> DatasetAnswer:
+    """201 for a new version; 200 with the newest one when nothing has changed since."""
+    project = project_for(session, person, slug)
+    frozen = freeze(session, person, project, order)
+    if not frozen.is_new:
+        response.status_code = 200
+    return answer(frozen.dataset, project.slug)
+
+
+@router.get("/datasets")
+def list_datasets(
+    _: MayReadAll,
+    session: SessionDep,
+    request: Request,
+    response: Response,
+    after: After = None,
+    limit: Limit = 100,
+) -> list[DatasetAnswer]:
+    """Newest first."""
+    page = cut(datasets_page(session, after=after, limit=limit), limit, key=lambda row: row[0].id)
+    link_next(request, response, page.next_after)
+    return [answer(dataset, slug) for dataset, slug in page.rows]
+
+
+@router.get("/datasets/{dataset_id}")
+def show_dataset(dataset_id: int, _: MayReadAll, session: SessionDep) -> DatasetAnswer:
+    dataset = dataset_by_id(session, dataset_id)
+    return answer(dataset, session.get_one(Project, dataset.project_id).slug)
+
+
+@router.api_route("/datasets/{dataset_id}/files/{path:path}", methods=["GET", "HEAD"], response_class=Response)
+def dataset_file(dataset_id: int, path: str, _: MayReadAll, session: SessionDep, request: Request) -> Response:
+    dataset = dataset_by_id(session, dataset_id)
+    name = f"{dataset.name}-v{dataset.version}-{path}"
+    return download(request, dataset.prefix, listed(dataset.files, path), save_as=name)

@@ -1,0 +1,119 @@
+"""Questions about datasets: which judged groups go into one, and which are there."""
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import JSON, ColumnElement, func, select, text
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import Session
+
+from app.datasets.files import Row
+from app.datasets.order import Filters
+from app.errors import BadInput, NotFound
+from app.models import Dataset, Item, Judgment, Project, Prompt, Response
+
+FETCH_ROWS = 500
+
+
+def judged_groups(session: Session, project_id: int, filters: Filters) -> Generator[Row]:
+    """Every judged group, through a cursor on the server: one statement, so one consistent cut, in constant memory.
+
+    Close it when you stop early. The groups of a prompt come in a row. Left out is what was skipped, withdrawn, superseded or beyond the number wanted.
+    """
+    statement = (
+        select(
+            Judgment.id,
+            Judgment.item_id,
+            Judgment.outcome,
+            Judgment.tiers,
+            Judgment.strength,
+            Judgment.judge_kind,
+            Item.record_metadata.label("record"),
+            Prompt.messages,
+            Prompt.content_hash,
+            _responses().label("responses"),
+        )
+        .select_from(Judgment)
+        .join(Item, Item.id == Judgment.item_id)
+        .join(Prompt, Prompt.id == Item.prompt_id)
+        .where(
+            Judgment.project_id == project_id,
+            Judgment.is_current,
+            ~Judgment.withdrawn,
+            Judgment.counted,
+            Judgment.outcome.in_(filters.outcomes),
+            Judgment.judge_kind.in_(filters.judge_kinds),
+        )
+        .order_by(Prompt.content_hash, Judgment.item_id, Judgment.id)
+    )
+    session.execute(text("SET LOCAL statement_timeout = 0"))  # sorting a million groups takes its time
+    with session.execute(statement, execution_options={"yield_per": FETCH_ROWS}) as rows:
+        for found in rows:
+            yield _row(found)
+
+
+def _responses() -> ColumnElement[Any]:
+    """The item's responses in its own order, as [[id, text, model], …]."""
+    shown = func.unnest(Item.response_ids).table_valued("id", with_ordinality="place").render_derived("shown")
+    one = func.json_build_array(Response.id, Response.text, Response.model)
+    return (
+        select(func.json_agg(aggregate_order_by(one, shown.c.place), type_=JSON))
+        .select_from(shown.join(Response, Response.id == shown.c.id))
+        .correlate(Item)
+        .scalar_subquery()
+    )
+
+
+def _row(found: Any) -> Row:
+    return {
+        "group": found.item_id,
+        "judgment": found.id,
+        "prompt": [{"role": message["role"], "content": message["content"]} for message in found.messages],
+        "responses": [words for _, words, _ in found.responses],
+        "tiers": [found.tiers.get(response_id) for response_id, _, _ in found.responses],
+        "outcome": found.outcome,
+        "margin": None if found.strength is None else float(found.strength),
+        "weight": 1.0,
+        "judge_kind": found.judge_kind,
+        "models": [model for _, _, model in found.responses],
+        "metadata": orjson.dumps(found.record, option=orjson.OPT_SORT_KEYS).decode(),
+        "prompt_hash": found.content_hash.hex(),
+    }
+
+
+def dataset_by_id(session: Session, dataset_id: int) -> Dataset:
+    dataset = session.get(Dataset, dataset_id)
+    if dataset is None:
+        raise NotFound(f"There is no dataset {dataset_id}.")
+    return dataset
+
+
+def dataset_named(session: Session, name: str) -> Dataset:
+    """The dataset that somebody means by `name` (its newest version), `name@v2`, or an id in digits."""
+    if name.isdecimal():
+        return dataset_by_id(session, int(name))
+    bare, _, version = name.partition("@v")
+    if version and not version.isdecimal():
+        raise BadInput(f"“{name}” is no dataset: write its name, its name with a version as in {bare}@v2, or its id.")
+    statement = select(Dataset).where(Dataset.name == bare).order_by(Dataset.version.desc()).limit(1)
+    if version:
+        statement = statement.where(Dataset.version == int(version))
+    dataset = session.scalars(statement).one_or_none()
+    if dataset is None:
+        raise NotFound(f"There is no dataset “{name}”. GET /api/v1/datasets lists those that are there.")
+    return dataset
+
+
+def newest_version(session: Session, name: str) -> Dataset | None:
+    return session.scalars(
+        select(Dataset).where(Dataset.name == name).order_by(Dataset.version.desc()).limit(1)
+    ).one_or_none()
+
+
+def datasets_page(session: Session, *, after: int | None, limit: int) -> Sequence[tuple[Dataset, str]]:
+    """Datasets with their project's slug, newest first; one more than `limit` when there are more."""
+    statement = select(Dataset, Project.slug).join(Project, Project.id == Dataset.project_id)
+    if after is not None:
+        statement = statement.where(Dataset.id < after)
+    return [(row[0], row[1]) for row in session.execute(statement.order_by(Dataset.id.desc()).limit(limit + 1))]

@@ -1,0 +1,134 @@
+"""The verb of the room: freeze what people judged into files that never change.
+
+The judgments are read once, by one statement, into a temporary file: that is one consistent cut, and it can be gone
+through twice, first to draw the split and then to place the groups, in the same memory for a thousand and a million.
+Files first, row second: the row proves the files. The same judgments and settings give the same bytes, so freezing again
+without news gives back the newest version.
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.access import Person
+from app.datasets.files import Row, sha256_of_all, write_files
+from app.datasets.order import Order, SplitRule, check
+from app.datasets.queries import judged_groups, newest_version
+from app.datasets.split import SIDES, ByMetadata, Candidate, Split, by_metadata, by_prompt
+from app.errors import BadInput, Conflict
+from app.models import Audit, Dataset, Project
+from app.storage import Stored, sha256_of, store_file
+
+WORDS_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    dataset: Dataset
+    is_new: bool
+
+
+def freeze(session: Session, person: Person, project: Project, order: Order) -> Frozen:
+    """Raises BadInput, or Conflict for a name that is taken or being frozen."""
+    check(order)
+    newest = _newest_of_this_project(session, project, order.name)
+    with tempfile.TemporaryDirectory(prefix="tiebreak-freeze-") as place:
+        folder = Path(place)
+        counts = _write(session, folder, project, order)
+        made = [Stored(path.name, path.stat().st_size, sha256_of(path)) for path in sorted(folder.iterdir())]
+        sha256 = sha256_of_all(made)
+        if newest is not None and _says(newest) == (sha256, order.split.as_json(), order.filters.as_json()):
+            return Frozen(newest, is_new=False)
+        version = newest.version + 1 if newest is not None else 1
+        prefix = f"datasets/{order.name}/v{version}"
+        files = [store_file(prefix, file.path, folder / file.path) for file in made]
+    dataset = Dataset(
+        project_id=project.id,
+        name=order.name,
+        version=version,
+        filters=order.filters.as_json(),
+        split=order.split.as_json(),
+        counts=counts,
+        sha256=sha256,
+        prefix=prefix,
+        files=[file.as_json() for file in files],
+        created_by=person.id,
+    )
+    session.add(dataset)
+    detail = {"project": project.slug, "sha256": sha256}
+    session.add(Audit(user_id=person.id, action="dataset.frozen", subject=f"{order.name} v{version}", detail=detail))
+    session.flush()  # the answer needs its id
+    return Frozen(dataset, is_new=True)
+
+
+def _newest_of_this_project(session: Session, project: Project, name: str) -> Dataset | None:
+    """The version before this one. A lock on the name lasts until the commit, so that no two get the same number."""
+    key = func.hashtextextended(f"dataset:{name}", 0)
+    if not session.scalar(select(func.pg_try_advisory_xact_lock(key))):
+        raise Conflict(
+            f"“{name}” is being frozen right now. Wait for it to finish, then look at the list.", field="name"
+        )
+    newest = newest_version(session, name)
+    if newest is not None and newest.project_id != project.id:
+        raise Conflict(f"Another project has a dataset named “{name}”. Choose another name.", field="name")
+    return newest
+
+
+def _says(dataset: Dataset) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    return dataset.sha256, dataset.split, dataset.filters
+
+
+def _write(session: Session, folder: Path, project: Project, order: Order) -> dict[str, Any]:
+    """Write the files into the folder; returns the counts that the row shows."""
+    with tempfile.TemporaryFile() as spool:
+        with closing(judged_groups(session, project.id, order.filters)) as groups:
+            split = _draw(_spooled(groups, spool, order.split), order.split)
+        if split.prompts["train"] == 0:
+            raise BadInput(_nothing(project, order, n_test=split.prompts["test"]), field="split")
+        spool.seek(0)
+        rows: Iterator[Row] = (orjson.loads(line) for line in spool)
+        counts = write_files(folder, ((split.side(_candidate(row, order.split)), row) for row in rows))
+    told: dict[str, Any] = {side: {"prompts": split.prompts[side], **asdict(counts[side])} for side in SIDES}
+    if isinstance(split, ByMetadata) and split.moved:
+        told["moved_to_test"] = {"prompts": len(split.moved), "groups": sum(split.moved.values())}
+    return told
+
+
+def _spooled(groups: Iterable[Row], spool: IO[bytes], rule: SplitRule) -> Iterator[Candidate]:
+    """Keep the groups while the split looks at them."""
+    for row in groups:
+        spool.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        yield _candidate(row, rule)
+
+
+def _candidate(row: Row, rule: SplitRule) -> Candidate:
+    value: Any = None
+    if rule.metadata_path is not None:
+        value = orjson.loads(row["metadata"])
+        for key in rule.metadata_path:
+            value = value.get(key) if isinstance(value, dict) else None
+    return Candidate(bytes.fromhex(row["prompt_hash"]), value, row["prompt"][-1]["content"][:WORDS_LENGTH])
+
+
+def _draw(candidates: Iterable[Candidate], rule: SplitRule) -> Split:
+    if rule.metadata_path is not None:
+        return by_metadata(candidates, field=rule.by)
+    return by_prompt(candidates, test=rule.test, seed=rule.seed)
+
+
+def _nothing(project: Project, order: Order, *, n_test: int) -> str:
+    if n_test > 0:
+        return f"All records say “test” in “{order.split.by}”; nothing is left to train on. Split by a seed instead."
+    if order.filters.model_fields_set:
+        return f"No judgment in “{project.slug}” passes these filters. Widen them, or leave them out to take all."
+    return (
+        f"Nobody has judged anything in “{project.slug}” yet, or all of it was skipped. Judge some items, or import "
+        "records that carry a choice, then freeze."
+    )
