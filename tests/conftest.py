@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from app import db
+from app import db, doorbell
 from app import storage as storage_module
 from app.embedded import postgres, redis
 from app.models import Table, User
@@ -56,6 +56,14 @@ def database(migrated: str) -> Iterator[Engine]:
     names = ", ".join(f'"{name}"' for name in Table.metadata.tables)
     with engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+
+
+@pytest.fixture
+def silence(database: Engine) -> None:
+    """Queues without messages, for stories that count them."""
+    with doorbell.celery.connection_for_write() as connection:
+        for queue in set(doorbell.QUEUES.values()):
+            connection.default_channel.queue_purge(queue)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.models.base import CreatedAt, Json, RowId, Table
 
 STATES = ("queued", "running", "finished", "failed", "cancelled")
+MAX_ATTEMPTS = 3
 
 
 class Run(Table):

@@ -1,29 +1,14 @@
 """Messages leave after the commit and never before; the broker of these stories is the real Redis."""
 
-from collections.abc import Iterator
-
 import orjson
 import pytest
 from celery import Celery
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from app import db, doorbell
 from app.settings import Settings
 
-
-@pytest.fixture(autouse=True)
-def silence(database: Engine) -> Iterator[None]:
-    """Queues without messages, before and after."""
-    empty_queues()
-    yield
-    empty_queues()
-
-
-def empty_queues() -> None:
-    doorbell.celery.control.purge()
-    with doorbell.celery.connection_for_write() as connection:
-        for queue in set(doorbell.QUEUES.values()):
-            connection.default_channel.queue_purge(queue)
+pytestmark = pytest.mark.usefixtures("silence")
 
 
 def next_message(queue: str) -> tuple[str, list[int]]:

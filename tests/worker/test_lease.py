@@ -1,0 +1,119 @@
+"""Who may write what into the row of a run, whoever else believes to be its trainer."""
+
+import threading
+
+import pytest
+
+from app.models import User
+from app.models.run import MAX_ATTEMPTS
+from tests.ordered import change_run, ordered_run, run_row
+from worker import lease
+from worker.lease import Claim, Standing
+
+
+def claimed(run_id: int, owner: str = "train@here") -> Claim:
+    held = lease.claim(run_id, owner)
+    assert held is not None
+    return held
+
+
+def test_it_gives_a_run_to_one_of_two_workers_that_claim_at_once(ada: User) -> None:
+    run_id = ordered_run(ada)
+    start, claims = threading.Barrier(8), list[Claim | None]()
+
+    def claim(number: int) -> None:
+        start.wait()
+        claims.append(lease.claim(run_id, f"train@{number}"))
+
+    threads = [threading.Thread(target=claim, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(claims) == 8
+    assert [held for held in claims if held] == [Claim(run_id, fence=1, attempt=1)]
+
+
+def test_it_holds_a_claimed_run_for_the_time_of_the_lease(ada: User) -> None:
+    held = claimed(ordered_run(ada))
+    row = run_row(held.run_id, ["state", "owner", "lease_until - now() > interval '55 seconds' AS long", "started_at"])
+    assert (row.state, row.owner, row.long) == ("running", "train@here", True)
+    assert row.started_at is not None
+
+
+@pytest.mark.parametrize("state", ["running", "finished", "failed", "cancelled"])
+def test_it_claims_nothing_but_what_waits(ada: User, state: str) -> None:
+    assert lease.claim(ordered_run(ada, state=state), "train@here") is None
+
+
+def test_it_does_not_start_what_a_person_wants_to_end(ada: User) -> None:
+    run_id = ordered_run(ada)
+    change_run(run_id, "cancel_requested_at = now()")
+    assert lease.claim(run_id, "train@here") is None
+
+
+def test_it_claims_no_run_that_does_not_exist(ada: User) -> None:
+    assert lease.claim(999, "train@here") is None
+
+
+def test_it_extends_the_lease_with_every_beat(ada: User) -> None:
+    held = claimed(ordered_run(ada))
+    change_run(held.run_id, "lease_until = now() + interval '1 second'")
+    assert lease.renew(held) is Standing.HELD
+    assert run_row(held.run_id, ["lease_until - now() > interval '55 seconds' AS long"]).long
+
+
+def test_it_learns_from_its_beat_that_a_person_wants_the_end(ada: User) -> None:
+    held = claimed(ordered_run(ada))
+    change_run(held.run_id, "cancel_requested_at = now()")
+    assert lease.renew(held) is Standing.CANCELLING
+
+
+def test_it_can_write_nothing_once_somebody_else_has_the_run(ada: User) -> None:
+    stale = claimed(ordered_run(ada))
+    change_run(stale.run_id, "state = 'queued'")
+    fresh = claimed(stale.run_id, "train@there")
+    before = run_row(stale.run_id)
+    assert lease.renew(stale) is Standing.LOST
+    lease.give_back(stale)
+    lease.retry_or_fail(stale, "died")
+    lease.close(stale, "failed", "died")
+    lease.close(stale, "cancelled")
+    assert run_row(stale.run_id) == before
+    assert lease.renew(fresh) is Standing.HELD
+
+
+def test_it_leaves_a_run_as_its_trainer_has_closed_it(ada: User) -> None:
+    held = claimed(ordered_run(ada))
+    change_run(held.run_id, "state = 'finished'")
+    lease.close(held, "failed", "died")
+    lease.give_back(held)
+    assert run_row(held.run_id, ["state", "error"]) == ("finished", None)
+
+
+def test_it_does_not_count_an_attempt_that_ended_through_no_fault_of_the_run(ada: User) -> None:
+    held = claimed(ordered_run(ada))
+    lease.give_back(held)
+    assert run_row(held.run_id, ["state", "attempt", "lease_until"]) == ("queued", 0, None)
+    assert claimed(held.run_id) == Claim(held.run_id, fence=2, attempt=1)
+
+
+def test_it_tries_a_run_again_until_its_last_attempt(ada: User) -> None:
+    run_id = ordered_run(ada)
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        assert run_row(run_id, ["state"]).state == "queued"
+        held = claimed(run_id)
+        assert held.attempt == attempt
+        lease.retry_or_fail(held, f"died {attempt} times")
+    row = run_row(run_id, ["state", "error", "finished_at"])
+    assert (row.state, row.error) == ("failed", f"died {MAX_ATTEMPTS} times")
+    assert row.finished_at is not None
+
+
+def test_it_cancels_rather_than_queues_what_a_person_wants_to_end(ada: User) -> None:
+    held = claimed(ordered_run(ada))
+    change_run(held.run_id, "cancel_requested_at = now()")
+    lease.retry_or_fail(held, "died")
+    row = run_row(held.run_id, ["state", "finished_at"])
+    assert row.state == "cancelled"
+    assert row.finished_at is not None

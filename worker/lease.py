@@ -1,0 +1,120 @@
+"""The row of a run as its supervisor sees it: claimed, held, given back or closed, each in a transaction of its own.
+
+A claim is one conditional UPDATE that adds one to ``fence``; two messages, two workers or a sweep can race for it and
+one wins. Every later statement names the fence and the state "running": once somebody else has the run, nothing
+matches any more. Times are the database's own, so that the clocks of machines need not agree. A lease is in seconds
+(``TRAINER_LEASE_S``).
+
+Errors: what the database raises when it cannot be reached; the caller decides how long to bear that.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+from typing import Any
+
+from sqlalchemy import case, func, update
+from sqlalchemy.orm import Session
+
+from app.db import work_unit
+from app.doorbell import ring
+from app.models import Run
+from app.models.run import MAX_ATTEMPTS
+from app.settings import get_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to train a run, until its lease runs out or somebody else claims it. ``attempt`` counts from 1."""
+
+    run_id: int
+    fence: int
+    attempt: int
+
+
+class Standing(Enum):
+    HELD = auto()
+    CANCELLING = auto()
+    """Held, and a person has asked for its end."""
+    LOST = auto()
+
+
+def claim(run_id: int, owner: str) -> Claim | None:
+    """Take a run that waits in the queue; None when there is nothing to take."""
+    with work_unit() as session:
+        taken = session.execute(
+            update(Run)
+            .where(Run.id == run_id, Run.state == "queued", Run.cancel_requested_at.is_(None))
+            .values(
+                state="running",
+                fence=Run.fence + 1,
+                attempt=Run.attempt + 1,
+                owner=owner,
+                lease_until=_lease_end(),
+                started_at=func.now(),
+                stage="starting",
+                step=0,
+                total_steps=None,
+                seconds_left=None,
+                last_step_at=None,
+                error=None,
+            )
+            .returning(Run.fence, Run.attempt)
+        ).one_or_none()
+    return Claim(run_id, taken.fence, taken.attempt) if taken else None
+
+
+def renew(held: Claim) -> Standing:
+    """Say that the trainer's process lives."""
+    with work_unit() as session:
+        row = session.execute(
+            _update(held).values(lease_until=_lease_end()).returning(Run.cancel_requested_at)
+        ).one_or_none()
+    if row is None:
+        return Standing.LOST
+    return Standing.HELD if row.cancel_requested_at is None else Standing.CANCELLING
+
+
+def give_back(held: Claim) -> None:
+    """Back to the queue through no fault of the run, so that the attempt does not count."""
+    with work_unit() as session:
+        _requeue(session, held, attempt=held.attempt - 1)
+
+
+def retry_or_fail(held: Claim, words: str) -> None:
+    """Back to the queue after a death without a word; after the last attempt the run has failed."""
+    if held.attempt >= MAX_ATTEMPTS:
+        close(held, "failed", words)
+        return
+    with work_unit() as session:
+        _requeue(session, held)
+
+
+def close(held: Claim, state: str, words: str | None = None) -> None:
+    """ "failed" with the reason, or "cancelled". A run that its trainer has closed already stays as it is."""
+    with work_unit() as session:
+        session.execute(
+            _update(held).values(state=state, error=words, finished_at=func.now(), lease_until=None, seconds_left=None)
+        )
+
+
+def _requeue(session: Session, held: Claim, **values: Any) -> None:
+    """Queued and rung for, unless a person wants it to end: then this is its end."""
+    is_cancelled = Run.cancel_requested_at.is_not(None)
+    values |= {
+        "state": case((is_cancelled, "cancelled"), else_="queued"),
+        "finished_at": case((is_cancelled, func.now())),
+        "lease_until": None,
+        "seconds_left": None,
+        "stage": "",
+    }
+    if session.scalar(_update(held).values(values).returning(Run.state)) == "queued":
+        ring(session, "runs.train", held.run_id)
+
+
+def _update(held: Claim) -> Any:
+    return update(Run).where(Run.id == held.run_id, Run.fence == held.fence, Run.state == "running")
+
+
+def _lease_end() -> Any:
+    return func.now() + timedelta(seconds=get_settings().trainer_lease_s)

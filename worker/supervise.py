@@ -1,0 +1,203 @@
+"""One run, one child process: claim it, start its trainer, keep the lease, and see to its end.
+
+The Celery job that calls `supervise` loads no torch, so a trainer that dies takes nothing along: GPU memory, a
+half-broken CUDA context and a leaking tokenizer go with its process. The trainer writes what it measures and how it
+ended into the run's row, each time with its fence; the supervisor only speaks for it when it could not.
+
+    the trainer …                                the run …
+      finished, failed (and said so)               stays as the trainer left it
+      ended by itself without a word               has failed, with the end of its log
+      was killed by a signal                       goes back to the queue, `MAX_ATTEMPTS` times at most
+      was stopped because a person cancelled       is cancelled
+      was stopped because this worker shuts down   goes back to the queue, and the attempt does not count
+      lost its claim                               belongs to somebody else: nothing is written
+
+When the supervisor is killed, Linux kills the trainer (`tied.py`) and the sweep of `app/jobs.py` gives the run back
+once the lease has run out. Times are in seconds of the monotonic clock; those in the row are the database's own.
+"""
+
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from enum import Enum, auto
+from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
+
+from app.settings import ROOT, get_settings
+from worker import exits, lease
+from worker.lease import Claim, Standing
+
+CANCEL_PATIENCE_S = 30.0
+"""For the trainer to end its step after a person has cancelled the run."""
+SHUTDOWN_PATIENCE_S = 5.0
+"""The same when the worker shuts down, and whoever stopped that waits too."""
+LOOK_EVERY_S = 0.2
+LONGEST_BEAT_S = 2.0
+LOG_TAIL_LINES = 15
+LOG_TAIL_BYTES = 8000
+
+_TIED = ROOT / "app" / "embedded" / "tied.py"
+_log = logging.getLogger(__name__)
+
+Command = Callable[[int, int], Sequence[str]]
+
+
+class Ending(Enum):
+    BY_ITSELF = auto()
+    CANCELLED = auto()
+    SHUTDOWN = auto()
+    LOST = auto()
+
+
+class Lifeline:
+    """A pipe whose writing end only a worker's main process holds: it breaks when that one shuts down or dies."""
+
+    def __init__(self) -> None:
+        self._reading, self._writing = os.pipe()
+        self._is_broken = False
+
+    def let_go(self) -> None:
+        """In the main process: break it. In a child of the pool: leave it to the main process alone."""
+        with suppress(OSError):
+            os.close(self._writing)
+
+    def breaks_within(self, seconds: float) -> bool:
+        """Whether it is broken, having waited that long otherwise."""
+        if self._is_broken:
+            time.sleep(seconds)
+        else:
+            self._is_broken = bool(select.select([self._reading], [], [], seconds)[0])
+        return self._is_broken
+
+
+def trainer_command(run_id: int, fence: int) -> list[str]:
+    return [sys.executable, "-m", "worker.train", "--run", str(run_id), "--fence", str(fence)]
+
+
+def supervise(run_id: int, *, owner: str, lifeline: Lifeline, command: Command = trainer_command) -> None:
+    """Train a run to its end, if it is there to be taken."""
+    held = lease.claim(run_id, owner)
+    if held is None:
+        _log.info("run %s is not waiting: it was taken, ended or cancelled", run_id)
+        return
+    log = get_settings().home / "runs" / str(run_id) / f"attempt-{held.attempt}" / "log.txt"
+    try:
+        trainer = _start(command(run_id, held.fence), log)
+    except OSError as problem:
+        lease.close(held, "failed", f"The trainer could not be started: {problem}")
+        return
+    _log.info("run %s, attempt %s: process %s, log in %s", run_id, held.attempt, trainer.pid, log)
+    try:
+        ending = _watch(trainer, held, lifeline)
+    finally:
+        _signal(trainer, signal.SIGKILL)
+        status = trainer.wait()
+    _log.info("run %s, attempt %s: ended %s with status %s", run_id, held.attempt, ending.name, status)
+    try:
+        _settle(held, ending, status, log)
+    except OperationalError:
+        _log.exception("the database is away: the sweep will settle run %s when its lease has run out", run_id)
+
+
+def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """A session of its own, so that it can be ended with all it started; tied to us, so that it never outlives us."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    tie = [sys.executable, "-I", "-S", str(_TIED), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
+    with log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 -- the command comes from our own code
+            [*tie, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            cwd=ROOT,
+            start_new_session=True,
+        )
+
+
+def _watch(trainer: subprocess.Popen[bytes], held: Claim, lifeline: Lifeline) -> Ending:
+    """Until the trainer has ended, or must not live any longer."""
+    heart = _Heart(held)
+    ending, kill_at = Ending.BY_ITSELF, float("inf")
+    while trainer.poll() is None and time.monotonic() < kill_at:
+        standing = heart.beat()
+        if standing is Standing.LOST:
+            return Ending.LOST
+        is_leaving = lifeline.breaks_within(LOOK_EVERY_S)
+        if ending is Ending.BY_ITSELF and (is_leaving or standing is Standing.CANCELLING):
+            ending = Ending.SHUTDOWN if is_leaving else Ending.CANCELLED
+            kill_at = time.monotonic() + (SHUTDOWN_PATIENCE_S if is_leaving else CANCEL_PATIENCE_S)
+            _signal(trainer, signal.SIGTERM)
+    return ending
+
+
+class _Heart:
+    """Renews the lease in time, and gives it up for lost when the database was away for as long as it lasts."""
+
+    def __init__(self, held: Claim) -> None:
+        self.held = held
+        self.lease_s = get_settings().trainer_lease_s
+        self.standing = Standing.HELD
+        self.renewed_at = time.monotonic()
+        self.next_at = 0.0
+
+    def beat(self) -> Standing:
+        now = time.monotonic()
+        if now < self.next_at:
+            return self.standing
+        self.next_at = now + min(LONGEST_BEAT_S, self.lease_s / 4)
+        try:
+            self.standing = lease.renew(self.held)
+            self.renewed_at = now
+        except OperationalError as problem:
+            _log.warning("the lease of run %s could not be renewed: %s", self.held.run_id, problem)
+            if now - self.renewed_at > self.lease_s:
+                self.standing = Standing.LOST
+        return self.standing
+
+
+def _signal(trainer: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """To its whole session: data loaders and compilers too."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(trainer.pid, number)
+
+
+def _settle(held: Claim, ending: Ending, status: int, log: Path) -> None:
+    """Speak for a trainer that could not; where it has spoken, none of these statements matches its row any more."""
+    if ending is Ending.LOST or status == exits.FENCED:
+        return
+    if ending is Ending.CANCELLED:
+        lease.close(held, "cancelled")
+    elif ending is Ending.SHUTDOWN:
+        lease.give_back(held)
+    elif status < 0 or status == exits.STOPPED:
+        lease.retry_or_fail(held, _death(-status, held.attempt) + _last_words(log))
+    else:
+        lease.close(held, "failed", f"The trainer ended with status {status} and did not say why." + _last_words(log))
+
+
+def _death(number: int, attempts: int) -> str:
+    if number == signal.SIGKILL:
+        return (
+            f"The trainer was killed in each of {attempts} attempts. Often that means that the machine has no memory "
+            "left: fewer groups_per_step, a smaller max_length or a smaller model need less."
+        )
+    name = signal.Signals(number).name if number > 0 else "a request to stop"
+    return f"The trainer was ended by {name} in each of {attempts} attempts."
+
+
+def _last_words(log: Path) -> str:
+    """The end of its log, for a person who must find out why."""
+    with suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+        if lines:
+            return "\n\nThe end of its log:\n" + "\n".join(lines)
+    return ""
