@@ -2,6 +2,7 @@
 
     python3 .ci/setup.py            what `make run` needs
     python3 .ci/setup.py dev        what `make test` needs as well
+    python3 .ci/setup.py web        without PyTorch: what a machine needs that serves and does not train
     python3 .ci/setup.py run        `make run` where there is no make
 
 The virtual environment remembers what it was made from; while that stays the same, nothing is done here. The steps may
@@ -31,6 +32,7 @@ MEMORY = VENV / "set-up.json"
 CONSTRAINTS = ROOT / ".ci" / "constraints.txt"
 FRONT_END = ROOT / "static" / "package.json"
 VENDOR = ROOT / "static" / "vendor"
+EXTRAS = {"run": ("worker",), "dev": ("dev", "worker"), "web": ()}
 OLDEST = (3, 11)
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 TORCH_SIZES = "PyTorch with its CUDA libraries: about 2.7 GB to download. Without a GPU, TORCH=cpu takes about 0.2 GB."
@@ -52,7 +54,7 @@ class NotSetUpError(Exception):
 def main(words: "list[str]") -> None:
     if sys.version_info < OLDEST:
         go_on_with_newer_python(words)
-    extras = {"worker", "dev"} if "dev" in words else {"worker"}
+    extras = set(EXTRAS[words[0] if words else "run"])
     with checkout_to_ourselves():
         known = memory()
         if (
@@ -61,7 +63,7 @@ def main(words: "list[str]") -> None:
             or not extras <= set(known.get("extras", []))
         ):
             set_up(extras | set(known.get("extras", [])), moved="root" in known and known["root"] != str(ROOT))
-    if "run" in words:
+    if words == ["run"]:
         os.execv(VENV / "bin" / "tiebreak", ["tiebreak", "up"])  # noqa: S606 -- no shell is wanted
 
 
@@ -118,7 +120,8 @@ def python_version(python: Path) -> str:
 def set_up(extras: "set[str]", *, moved: bool) -> None:
     say(f"Setting up in {ROOT}. This is done once and may be interrupted.")
     make_virtual_environment(anew=moved)
-    install_torch()
+    if "worker" in extras:
+        install_torch()
     pip("install", "-c", str(CONSTRAINTS), "-e", f"{ROOT}[{','.join(sorted(extras))}]")
     fetch_front_end()
     MEMORY.write_text(json.dumps({"root": str(ROOT), "made_from": made_from(), "extras": sorted(extras)}))
