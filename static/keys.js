@@ -8,13 +8,34 @@ const notices = () => document.getElementById("notices");
 // A control says its own keys: <button data-key="1 ArrowLeft">. One key presses it, as a click would.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
-  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (event.key === "Escape") return closeSheets();
+  if (event.target.closest("input:not([type=radio]), textarea, select, [contenteditable]")) return;
+  if (event.key.startsWith("Arrow") && event.target.closest(".scroll, input")) return;
   if (localStorage.getItem(STORE) === "off" && event.key !== "?") return;
+  if (/^[1-9]$/.test(event.key) && givePlace(event)) return event.preventDefault();
   const control = document.querySelector(`[data-key~="${CSS.escape(event.key)}"]`);
-  if (!control || control.disabled) return;
+  if (!control || (control.name === "choice" && justShown())) return;
   event.preventDefault();
   control.click();
 });
+
+// A key that was meant for the last turn, pressed twice by a nervous finger, does not judge the next one unseen.
+const justShown = () => performance.now() - since < 250 && looked === 0;
+
+// A digit is the place of the response in focus, else of the first one that has none; then the next one is in focus.
+function givePlace(event) {
+  const groups = [...document.querySelectorAll("[data-place]")];
+  const unplaced = () => groups.find((group) => !group.querySelector(":checked"));
+  const group = event.target.closest("[data-place]") || unplaced();
+  const place = group?.querySelector(`input[value="${event.key}"]`);
+  if (!place) return false;
+  place.checked = true;
+  (unplaced()?.querySelector("input") || document.getElementById("choice-ranked"))?.focus();
+  return true;
+}
+function closeSheets() {
+  for (const sheet of document.querySelectorAll(".desk details[open]")) sheet.open = false;
+}
 
 // Whoever dictates to their computer may turn single keys off (WCAG 2.1.4).
 function drawSwitch() {
