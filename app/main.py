@@ -17,8 +17,11 @@ from app.access import ForgedRequestGuard
 from app.datasets import api as datasets_api
 from app.db import SessionDep
 from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
+from app.judgments import api as judgments_api
+from app.judgments import views as judgments_views
 from app.pages import Page, is_fragment_wanted, render
 from app.people import views as people
+from app.queue import api as queue_api
 from app.settings import ROOT
 
 _log = logging.getLogger(__name__)
@@ -35,8 +38,8 @@ _HEADERS = [
 
 
 # The rooms, in the order of the sentence: their JSON routes and their pages.
-API: tuple[APIRouter, ...] = (datasets_api.router,)
-PAGES: tuple[APIRouter, ...] = (people.router,)
+API: tuple[APIRouter, ...] = (queue_api.router, judgments_api.router, datasets_api.router)
+PAGES: tuple[APIRouter, ...] = (people.router, judgments_views.router)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,32 @@
-"""Verbs on judgments: store one, take it back, replace it."""
+"""Verbs on judgments: store one, take it back, replace it.
 
+A judgment, its tuples and what it means for the item's slots are written by one statement, which begins by changing the
+assignment's state: whoever comes second (a double click, the sweep) finds it changed, writes nothing and looks again.
+So a judgment is stored exactly once, and a slot is neither lost nor invented:
+
+- a judgment in time keeps the slot that its turn has held; a skip gives it back;
+- late work, after the lease ran out, is never thrown away: it takes a slot if one is open, else it is kept as not
+  counted;
+- undo hands the slot from the judgment back to the turn, which is open again for the same person.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy.orm import Session
 
 from app.access import Person
-from app.kinds import Verdict
+from app.errors import BadInput, Conflict, NotFound
+from app.judgments import statements
+from app.kinds import Verdict, kind_named
+from app.preference import dense, tuples
+
+LONGEST_KEY = 255
+# The first look may be older than what it waited for. The second is not, but the sweep may come before its work is
+# stored. Nothing can come after the third.
+LOOKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +46,88 @@ def judge(
     session: Session, person: Person, assignment_id: int, verdict: Verdict, *, key: str, duration_ms: int | None = None
 ) -> Stored:
     """Store a judgment with its tuples. `key` names this attempt: a second call with it stores nothing."""
-    raise NotImplementedError
+    who = _asking(person, key) | {"assignment_id": assignment_id}
+    for _ in range(LOOKS):
+        turn = session.execute(statements.LOOK, who).mappings().one_or_none()
+        if turn is None:
+            raise NotFound("there is no such assignment of yours")
+        if turn["before"] is not None:
+            return Stored(_same(turn["before"], verdict), turn["project_id"], replayed=True)
+        if turn["state"] == "done":
+            raise Conflict("you have judged this item already; take that judgment back to judge it again")
+        checked = kind_named(turn["kind"]).check(verdict, turn["response_ids"], turn["outcomes"])
+        written = {**who, **turn, **_written(checked, turn["state"]), "duration_ms": duration_ms}
+        stored = session.execute(statements.STORE, written).scalar_one_or_none()
+        if stored is not None:
+            return Stored(stored, turn["project_id"])
+    raise Conflict("this item is being judged from several places at once; please try again")
 
 
 def withdraw(session: Session, person: Person, judgment_id: int, *, key: str) -> Stored:
-    """Undo: take a judgment back and open its turn again for the same person; `queue.claim` gives that turn next."""
-    raise NotImplementedError
+    """Undo: take a judgment back and open its turn again for the same person; `queue.claim` gives that turn next.
+
+    A judgment that held no slot (a skip, or work beyond the number wanted) takes one if it can. Otherwise its turn is
+    over, and what is judged in it after all is late work.
+    """
+    who = _asking(person, key) | {"judgment_id": judgment_id}
+    for _ in range(LOOKS):
+        found = session.execute(statements.LOOK_BACK, who).mappings().one_or_none()
+        if found is None:
+            raise NotFound("there is no such judgment of yours")
+        if found["before"] is not None:
+            return Stored(_withdrawn(found["before"]), found["project_id"], replayed=True)
+        stored = session.execute(statements.WITHDRAW, who).scalar_one_or_none()
+        if stored is not None:
+            return Stored(stored, found["project_id"])
+    raise Conflict("this judgment was taken back or replaced already")
 
 
 def revise(
     session: Session, person: Person, judgment_id: int, verdict: Verdict, *, key: str, duration_ms: int | None = None
 ) -> Stored:
-    """Replace a judgment by another of the same turn; its tuples replace the old ones."""
-    raise NotImplementedError
+    """Replace a judgment by another of the same turn: it is taken back and the turn judged again, in one transaction."""
+    taken_back = withdraw(session, person, judgment_id, key=f"{key} (taken back)")
+    return judge(session, person, taken_back.judgment["assignment"], verdict, key=key, duration_ms=duration_ms)
+
+
+def _asking(person: Person, key: str) -> dict[str, Any]:
+    if not key or len(key) > LONGEST_KEY or "\0" in key:
+        raise BadInput(
+            f"send an Idempotency-Key of 1 to {LONGEST_KEY} characters, a new one for each decision",
+            field="idempotency-key",
+        )
+    return {"person_id": person.id, "is_admin": person.is_admin, "key": key}
+
+
+def _written(verdict: Verdict, state: str) -> dict[str, Any]:
+    """What a checked verdict puts into its rows, and the slots that this leaves for others: those held less those needed."""
+    pairs = list(tuples(verdict.tiers))
+    held, needed = state == "open", verdict.outcome != "skip"
+    return {
+        "outcome": verdict.outcome,
+        "tiers": orjson.dumps(_by_text(verdict.tiers)).decode(),
+        "strength": verdict.strength,
+        "comment": verdict.comment,
+        "slots": held - needed,
+        "chosen": [chosen for chosen, _ in pairs],
+        "rejected": [rejected for _, rejected in pairs],
+    }
+
+
+def _by_text(tiers: Mapping[Any, int]) -> dict[str, int]:
+    return {str(key): tier for key, tier in tiers.items()}
+
+
+def _same(before: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
+    """The judgment stored under this key, if it says the same. How long it took may differ: it is no part of it."""
+    tiers = _by_text(dense(verdict.tiers))
+    said = (verdict.outcome, tiers or before["tiers"], verdict.strength, verdict.comment)
+    if before["withdrawn"] or said != (before["outcome"], before["tiers"], before["strength"], before["comment"]):
+        raise Conflict("this Idempotency-Key was used for something else; use a new one for each decision")
+    return before
+
+
+def _withdrawn(before: dict[str, Any]) -> dict[str, Any]:
+    if not before["withdrawn"]:
+        raise Conflict("this Idempotency-Key was used for something else; use a new one for each decision")
+    return before

@@ -15,16 +15,15 @@ class Assignment(Table):
     """One judge's turn at one item: what was shown in which order, and until when the slot is theirs.
 
     open → done (judged) | expired (the lease ran out; the slot went back) | released (given back).
-    Work that arrives after the lease still makes it done. At most one assignment per item and judge is open or done.
-    `shown_order` is drawn on the server from `seed` and stored, so it is stable over reloads.
+    Work that arrives after the lease still makes it done. There is one assignment per item and judge for ever: one that
+    expired or was released is opened again in place. `shown_order` is drawn on the server from `seed` and stored, so it
+    is stable over reloads.
     """
 
     __tablename__ = "assignment"
     __table_args__ = (
         CheckConstraint("state IN ('open', 'done', 'expired', 'released')", name="state"),
-        Index(
-            "uq_assignment_live", "item_id", "user_id", unique=True, postgresql_where=text("state IN ('open', 'done')")
-        ),
+        Index("uq_assignment_item_id_user_id", "item_id", "user_id", unique=True),
         Index("ix_assignment_open", "project_id", "user_id", postgresql_where=text("state = 'open'")),
         Index("ix_assignment_expiry", "expires_at", postgresql_where=text("state = 'open'")),
     )

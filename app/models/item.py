@@ -12,13 +12,13 @@ class Item(Table):
     """A group to be judged: a prompt and `response_ids` in the order of the record that brought them.
 
     `open_slots` is how many more judgments may be claimed: wanted − live leases − counted judgments. It is taken when
-    somebody claims, not when they submit, so that no item is ever judged more often than wanted. `priority` is
-    random at import: the queue reads an index in that order and never sorts.
+    somebody claims, not when they submit, so that no item is ever judged more often than wanted. `priority` is random
+    in [0, 1) at import: the queue reads an index in that order and never sorts. Below 0 is urgent.
     """
 
     __tablename__ = "item"
     __table_args__ = (
-        CheckConstraint("open_slots >= 0", name="open_slots"),
+        CheckConstraint("open_slots BETWEEN 0 AND wanted", name="open_slots"),
         CheckConstraint("wanted >= 0", name="wanted"),
         Index("uq_item_project_id_content_hash", "project_id", "content_hash", unique=True),
         Index("uq_item_project_id_external_id", "project_id", "external_id", unique=True),

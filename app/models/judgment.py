@@ -5,10 +5,11 @@ from app.models.base import CreatedAt, Json, RowId, Table
 
 
 class Judgment(Table):
-    """What somebody decided: append-only. A revision is a new row and only the newest of an assignment is current.
+    """What somebody decided: append-only. A revision is a new row; the newest of an assignment is current.
 
     `tiers` maps response ids (as text) to tiers; it holds ids, never positions. `counted` is false for work beyond the
-    number wanted, which is kept with its tuples. A withdrawn judgment (undo) is a revision with `withdrawn` set.
+    number wanted, which is kept with its tuples, and for a skip. Undo is a revision with `withdrawn` set, which is not
+    current: after it nothing is.
     `client_key` is the Idempotency-Key the judgment came with; a replay finds it and stores nothing.
     """
 

@@ -146,7 +146,7 @@ def upgrade() -> None:
         sa.Column("open_slots", sa.BigInteger(), nullable=False),
         sa.Column("priority", sa.Double(), server_default=sa.text("random()"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("open_slots >= 0", name=op.f("ck_item_open_slots")),
+        sa.CheckConstraint("open_slots BETWEEN 0 AND wanted", name=op.f("ck_item_open_slots")),
         sa.CheckConstraint("wanted >= 0", name=op.f("ck_item_wanted")),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_item_project_id")),
         sa.ForeignKeyConstraint(["prompt_id"], ["prompt.id"], name=op.f("fk_item_prompt_id")),
@@ -213,13 +213,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'open'"),
     )
-    op.create_index(
-        "uq_assignment_live",
-        "assignment",
-        ["item_id", "user_id"],
-        unique=True,
-        postgresql_where=sa.text("state IN ('open', 'done')"),
-    )
+    op.create_index("uq_assignment_item_id_user_id", "assignment", ["item_id", "user_id"], unique=True)
     op.create_table(
         "run",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -367,7 +361,7 @@ def downgrade() -> None:
     op.drop_index("ix_run_live", table_name="run", postgresql_where=sa.text("state IN ('queued', 'running')"))
     op.drop_index(op.f("ix_run_dataset_id"), table_name="run")
     op.drop_table("run")
-    op.drop_index("uq_assignment_live", table_name="assignment", postgresql_where=sa.text("state IN ('open', 'done')"))
+    op.drop_index("uq_assignment_item_id_user_id", table_name="assignment")
     op.drop_index("ix_assignment_open", table_name="assignment", postgresql_where=sa.text("state = 'open'"))
     op.drop_index("ix_assignment_expiry", table_name="assignment", postgresql_where=sa.text("state = 'open'"))
     op.drop_table("assignment")

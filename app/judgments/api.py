@@ -1,0 +1,80 @@
+"""Judgments for programs: send one, take it back, fetch the tuples.
+
+Sending opens its transaction itself and answers in bytes, since this is the call that every key press waits for: one
+trip to the thread pool, and no second look at an answer that came out of the database in its final form.
+"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+
+from app.access import MayExport, MayJudge, program
+from app.db import SessionDep, work_unit
+from app.judgments import service
+from app.judgments.preferences import preference_lines
+from app.kinds import Verdict
+from app.projects.queries import project_for
+from app.queue.api import shown
+from app.queue.service import claim
+
+router = APIRouter(tags=["judging"])
+
+LARGEST_ID = 2**63 - 1
+RowNumber = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+Key = Annotated[str, Header(alias="Idempotency-Key", description="A new one for each decision, the same when retried.")]
+
+
+class JudgmentOrder(BaseModel):
+    """`tiers` gives each response's place by its id, 1 for the best; `strength` is 1 to 3, for a choice between two."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    outcome: str = Field(max_length=40)
+    tiers: dict[UUID, StrictInt] = Field(default_factory=dict, max_length=100)
+    strength: StrictInt | None = None
+    comment: str = ""
+    duration_ms: int | None = Field(default=None, ge=0, le=LARGEST_ID)
+
+    def verdict(self) -> Verdict:
+        return Verdict(self.outcome, self.tiers, self.strength, self.comment)
+
+
+@router.post("/assignments/{assignment_id}/judgment", status_code=201, response_class=Response)
+def judge(
+    assignment_id: RowNumber,
+    order: JudgmentOrder,
+    request: Request,
+    key: Key = "",
+    and_next: Annotated[bool, Query(alias="next")] = False,
+) -> Response:
+    """Store a judgment; 200 when this key stored it before. With `?next=1` the answer holds the next turn as well."""
+    with work_unit() as session:
+        person = program(session, request, "judge")
+        stored = service.judge(session, person, assignment_id, order.verdict(), key=key, duration_ms=order.duration_ms)
+        answer: dict[str, Any] = {"judgment": stored.judgment}
+        if and_next:
+            turn = claim(session, person.id, stored.project_id)
+            answer["next"] = shown(turn) if turn is not None else None
+    return Response(orjson.dumps(answer), 200 if stored.replayed else 201, media_type="application/json")
+
+
+@router.post("/judgments/{judgment_id}/withdraw", status_code=201)
+def withdraw(
+    judgment_id: RowNumber, person: MayJudge, session: SessionDep, response: Response, key: Key = ""
+) -> dict[str, Any]:
+    """Undo: take a judgment back. Its turn is yours again, and `next` answers with it."""
+    stored = service.withdraw(session, person, judgment_id, key=key)
+    if stored.replayed:
+        response.status_code = 200
+    return {"judgment": stored.judgment}
+
+
+@router.get("/projects/{slug}/preferences", response_class=StreamingResponse)
+def preferences(slug: str, person: MayExport, session: SessionDep) -> StreamingResponse:
+    """Every tuple (x, a⁺, a⁻) in force, one JSON object a line, in the shape that preference trainers read."""
+    project = project_for(session, person, slug)
+    return StreamingResponse(preference_lines(project.id), media_type="application/x-ndjson")

@@ -1,0 +1,114 @@
+"""A project whose items wait to be judged, written straight into its tables and committed."""
+
+import hashlib
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from app import db
+from app.access import Person
+from app.judgments import service as judgments
+from app.judgments.service import Stored
+from app.kinds import Verdict
+from app.models import Item, Project, Prompt, Response, User
+from app.people import service as people
+from app.queue.service import Turn, claim
+
+
+def queued(*members: User, slug: str = "words", items: int = 3, responses: int = 2, **settings: Any) -> Project:
+    """A project with items; `wanted` is how many judgments each wants."""
+    wanted = settings.pop("wanted", 1)
+    settings = {"kind": "pair" if responses == 2 else "ranking", "judgments_per_item": wanted} | settings
+    with db.work_unit() as session:
+        project = Project(slug=slug, name=slug.title(), **settings)
+        session.add(project)
+        session.flush()
+        for member in members:
+            people.join(session, member.id, project.id)
+        for number in range(items):
+            words = f"{slug} {number}"
+            prompt = Prompt(
+                project_id=project.id, messages=[{"role": "user", "content": words}], content_hash=digest(words)
+            )
+            session.add(prompt)
+            session.flush()
+            keys = [uuid4() for _ in range(responses)]
+            session.add_all(
+                Response(
+                    id=key, prompt_id=prompt.id, text=f"{words}.{place}", model=f"m{place}", content_hash=key.bytes
+                )
+                for place, key in enumerate(keys)
+            )
+            session.add(
+                Item(
+                    project_id=project.id,
+                    prompt_id=prompt.id,
+                    response_ids=keys,
+                    content_hash=digest(words),
+                    wanted=wanted,
+                    open_slots=wanted,
+                )
+            )
+    return project
+
+
+def digest(words: str) -> bytes:
+    return hashlib.sha256(words.encode()).digest()
+
+
+def person_of(user: User) -> Person:
+    return Person(user.id, user.name, user.role)
+
+
+def claimed(user: User, project: Project) -> Turn | None:
+    with db.work_unit() as session:
+        return claim(session, user.id, project.id)
+
+
+def judged(user: User, turn: Turn, *, key: str | None = None, **verdict: Any) -> Stored:
+    """The response shown first is the best, unless the verdict says otherwise."""
+    verdict = {"outcome": "ranked", "tiers": first_shown_is_best(turn)} | verdict if not verdict else verdict
+    with db.work_unit() as session:
+        return judgments.judge(session, person_of(user), turn.assignment_id, Verdict(**verdict), key=key or uuid4().hex)
+
+
+def undone(user: User, stored: Stored, *, key: str | None = None) -> Stored:
+    with db.work_unit() as session:
+        return judgments.withdraw(session, person_of(user), stored.judgment["id"], key=key or uuid4().hex)
+
+
+def first_shown_is_best(turn: Turn) -> dict[UUID, int]:
+    return {UUID(key): place for place, (key, _) in enumerate(turn.responses, start=1)}
+
+
+def leases_run_out() -> None:
+    with db.work_unit() as session:
+        session.execute(text("UPDATE assignment SET expires_at = now() - interval '1 second' WHERE state = 'open'"))
+
+
+def value(statement: str, **values: Any) -> Any:
+    with db.work_unit() as session:
+        return session.execute(text(statement), values).scalar()
+
+
+def slots_that_do_not_add_up() -> list[tuple[int, ...]]:
+    """Items where open slots + open turns + counted judgments is not what was wanted, or something is there twice."""
+    with db.work_unit() as session:
+        rows = session.execute(
+            text("""
+            SELECT item.id, wanted, open_slots,
+                (SELECT count(*) FROM assignment WHERE item_id = item.id AND state = 'open') AS turns,
+                (SELECT count(*) FROM judgment WHERE item_id = item.id AND is_current AND counted) AS judgments
+            FROM item
+            """)
+        ).all()
+        done = session.execute(
+            text("""
+            SELECT (SELECT count(*) FROM assignment WHERE state = 'done'),
+                (SELECT count(DISTINCT assignment_id) FROM judgment WHERE is_current),
+                (SELECT count(*) FROM judgment WHERE is_current)
+            """)
+        ).one()
+    assert len(set(done)) == 1, "a turn is done when it has a judgment in force, and it has one"
+    return [tuple(row) for row in rows if row.open_slots + row.turns + row.judgments != row.wanted]
