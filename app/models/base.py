@@ -26,6 +26,6 @@ class Table(DeclarativeBase):
         datetime: DateTime(timezone=True),
         str: Text(),
         int: BigInteger(),
-        Json: JSONB(),
+        Json: JSONB(none_as_null=True),  # None is the absence of a value, not the JSON word null
         list[Json]: JSONB(),
     }

@@ -1,0 +1,189 @@
+"""Take records in: groups become items, tiers become judgments of an imported judge, bad ones are named."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from app.access import Person
+from app.db import among, insert_rows
+from app.errors import BadInput, BadJudgment, BadRecord, Conflict
+from app.imports.formats import Record, recognise
+from app.imports.found import Found
+from app.imports.reading import records
+from app.judgments.bulk import Fate, Judged, store_imported
+from app.kinds import Kind, Verdict, kind_named
+from app.models import Audit, Project, User
+from app.models.base import Json
+from app.preference import dense, has_order
+from app.prompts.service import StoredItem, store
+from app.settings import get_settings
+
+BATCH = 500
+MOST_ERRORS = 1000
+WAIT_S = 30
+UNNAMED = "imported"
+ACTION = "items.imported"
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of a file. `errors` names the first thousand bad lines; `failed` counts them all."""
+
+    id: int = 0
+    imported: int = 0
+    duplicates: int = 0
+    judgments: int = 0
+    failed: int = 0
+    errors: list[Json] = field(default_factory=list)
+
+    def fail(self, found: Found, message: str) -> None:
+        self.failed += 1
+        if len(self.errors) < MOST_ERRORS:
+            where = "" if found.element is None else f"record {found.element}: "
+            self.errors.append({"line": found.line, "message": where + message})
+
+
+def import_file(session: Session, project: Project, person: Person, path: Path) -> Report:
+    """Import a file of this machine. Raises BadInput, TooLarge, Conflict; then nothing is stored."""
+    try:
+        file = path.open("rb")
+    except OSError as problem:
+        raise BadInput(f"{path} cannot be read: {problem.strerror}", field="file") from None
+    with file:
+        stream = records(file, limit_bytes=upload_limit_bytes(), name=path.name)
+        return import_records(session, project, person, stream, source=path.name)
+
+
+def upload_limit_bytes() -> int:
+    return get_settings().upload_limit_mb << 20
+
+
+def import_records(
+    session: Session, project: Project, person: Person, stream: Iterable[Found], *, source: str = ""
+) -> Report:
+    """Store what a stream brings, in one transaction. Importing it again adds nothing."""
+    _wait_for_turn(session, project)
+    report = Report()
+    judges: dict[str, int] = {}
+    for batch in _batches(stream, BATCH):
+        _import_batch(session, project, batch, judges, report)
+    detail = {
+        "source": source,
+        "imported": report.imported,
+        "duplicates": report.duplicates,
+        "judgments": report.judgments,
+        "failed": report.failed,
+        "errors": report.errors,
+    }
+    audit = Audit(user_id=person.id, action=ACTION, subject=project.slug, detail=detail)
+    session.add(audit)
+    session.flush()  # the page of this import is addressed by the row's id
+    report.id = audit.id
+    return report
+
+
+def _wait_for_turn(session: Session, project: Project) -> None:
+    """One import at a time into a project: two that bring the same content would else both think it new.
+
+    The lock leaves judging alone, which only asks that the project's row stays.
+    """
+    try:
+        session.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": f"{WAIT_S}s"})
+        session.execute(select(Project.id).where(Project.id == project.id).with_for_update(key_share=True))
+        session.execute(text("SELECT set_config('lock_timeout', '0', true)"))
+    except OperationalError as problem:
+        if isinstance(problem.orig, LockNotAvailable):
+            raise Conflict("another import into this project is still going on; try again when it is done") from None
+        raise
+
+
+def _batches(stream: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    rest = iter(stream)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def _import_batch(
+    session: Session, project: Project, batch: Sequence[Found], judges: dict[str, int], report: Report
+) -> None:
+    kept = list(_recognised(project, batch, report))
+    stored = store(session, project, [record.group for _, record in kept])
+    placed = []
+    for (found, record), item in zip(kept, stored, strict=True):
+        if item is None:
+            name = record.group.external_id
+            report.fail(found, f"the id “{name}” belongs to an item with other content already; give this one its own")
+        else:
+            placed.append((found, record, item))
+    with_verdict = [one for one in placed if one[1].tiers]
+    _find_judges(session, project, {record.annotator or UNNAMED for _, record, _ in with_verdict}, judges)
+    judged = [_judged(record, item, judges) for _, record, item in with_verdict]
+    fates = iter(store_imported(session, project, judged))
+    for found, record, item in placed:
+        fate = next(fates) if record.tiers else None
+        if fate is Fate.CONTRADICTS:
+            who = record.annotator or UNNAMED
+            report.fail(found, f"“{who}” has judged these responses otherwise already; name another “annotator”")
+            continue
+        report.imported += item.is_new
+        report.duplicates += not item.is_new
+        report.judgments += fate is Fate.STORED
+
+
+def _recognised(project: Project, batch: Sequence[Found], report: Report) -> Iterator[tuple[Found, Record]]:
+    kind = kind_named(project.kind)
+    for found in batch:
+        if found.problem is not None:
+            report.fail(found, found.problem)
+            continue
+        try:
+            record = recognise(found.value)
+            _check_fits(record, kind, project)
+        except (BadRecord, BadJudgment) as problem:
+            report.fail(found, problem.message)
+        else:
+            yield found, record
+
+
+def _check_fits(record: Record, kind: Kind, project: Project) -> None:
+    """Whether the project's kind takes this many responses, and its rules this verdict."""
+    count = len(record.group.responses)
+    if count not in kind.SIZES:
+        low, high = kind.SIZES.start, kind.SIZES.stop - 1
+        wanted = f"exactly {low}" if low == high else f"{low} to {high}"
+        raise BadRecord(f"this record has {count} responses; a project of the kind “{kind.NAME}” takes {wanted}")
+    if record.tiers:
+        places = [UUID(int=place) for place in range(count)]
+        kind.check(_verdict(record, places), places, project.outcomes)
+
+
+def _verdict(record: Record, response_ids: Sequence[UUID]) -> Verdict:
+    tiers = dense(dict(zip(response_ids, record.tiers, strict=True)))
+    return Verdict("ranked" if has_order(record.tiers) else "tie", tiers)
+
+
+def _judged(record: Record, item: StoredItem, judges: dict[str, int]) -> Judged:
+    judge = judges[record.annotator or UNNAMED]
+    return Judged(item.id, item.prompt_id, judge, _verdict(record, item.response_ids))
+
+
+def _find_judges(session: Session, project: Project, names: set[str], judges: dict[str, int]) -> None:
+    """Rows for annotators that are met for the first time; `judges` remembers them over the batches."""
+    missing = names - judges.keys()
+    if not missing:
+        return
+    rows = [{"name": name, "judge_kind": "imported", "project_id": project.id} for name in sorted(missing)]
+    session.execute(insert_rows(User, rows).on_conflict_do_nothing())
+    found = select(User.name, User.id).where(
+        User.project_id == project.id, User.judge_kind == "imported", among(User.name, missing)
+    )
+    judges.update(session.execute(found).tuples().all())

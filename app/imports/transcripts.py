@@ -1,0 +1,83 @@
+r"""Conversations: as lists of messages, and as the text transcripts of the first preference datasets. Pure.
+
+A transcript is "\n\nHuman: …\n\nAssistant: …" (Bai et al. 2022, arXiv:2204.05862). Only these two names at the start of
+a paragraph begin a turn, and spaces around a turn belong to the format, not to the words.
+"""
+
+import re
+from typing import Any
+
+from app.errors import BadRecord
+from app.prompts.groups import Message
+
+ROLES = ("system", "user", "assistant", "tool")
+LONGEST_TEXT = 200_000
+MOST_MESSAGES = 500
+_TURN = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):")
+_SPEAKERS = {"Human": "user", "Assistant": "assistant"}
+# NUL and halves of surrogate pairs are not storable as text
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def text(value: Any, name: str) -> str:
+    """A text that can be stored and read. Empty is for the caller to judge. Raises BadRecord."""
+    if not isinstance(value, str):
+        raise BadRecord(f"{name} must be text, this is {kind_of(value)}")
+    if len(value) > LONGEST_TEXT:
+        raise BadRecord(f"{name} has {len(value):,} characters; {LONGEST_TEXT:,} are allowed, shorten it")
+    found = _UNSTORABLE.search(value)
+    if found is not None:
+        what = "a NUL character" if found.group() == "\0" else "half of a surrogate pair"
+        raise BadRecord(f"{name} holds {what} at position {found.start() + 1}; take it out")
+    return value
+
+
+def kind_of(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
+    return names.get(type(value), "a number" if isinstance(value, int | float) else f"a {type(value).__name__}")
+
+
+def transcript(words: str) -> list[Message] | None:
+    """The turns of a transcript, or None for any other text."""
+    parts = _TURN.split(words)
+    if len(parts) < 3 or parts[0].strip() or parts[1] != "Human":
+        return None
+    return [
+        {"role": _SPEAKERS[speaker], "content": said.strip()}
+        for speaker, said in zip(parts[1::2], parts[2::2], strict=True)
+    ]
+
+
+def prompt_of_text(words: str) -> list[Message]:
+    """A prompt given as text: its turns when it clearly is a transcript that awaits a response, else one message."""
+    turns = transcript(words)
+    if turns and turns[-1] == {"role": "assistant", "content": ""}:
+        turns.pop()
+    if turns and turns[-1]["role"] == "user" and all(turn["content"] for turn in turns):
+        return turns
+    return [{"role": "user", "content": words}]
+
+
+def messages(value: list[Any], name: str) -> list[Message]:
+    """A list of {role, content} as it is stored. An empty system message says nothing and is left out."""
+    if not value:
+        raise BadRecord(f"{name} is an empty list; it needs at least one message")
+    if len(value) > MOST_MESSAGES:
+        raise BadRecord(f"{name} has {len(value):,} messages; {MOST_MESSAGES} are allowed")
+    read = [_message(one, f"{name}[{place}]") for place, one in enumerate(value)]
+    return [one for one in read if one["content"].strip() or one["role"] != "system"]
+
+
+def _message(value: Any, name: str) -> Message:
+    if not isinstance(value, dict) or "role" not in value or "content" not in value:
+        raise BadRecord(f"{name} must be a message, {{“role”: …, “content”: …}}")
+    role = value["role"]
+    if role not in ROLES:
+        raise BadRecord(f"{name} has the unknown role {short(role)}; the roles are {', '.join(ROLES)}")
+    return {"role": role, "content": text(value["content"], f"{name}.content")}
+
+
+def short(value: Any) -> str:
+    """A value as it is quoted in a message."""
+    words = str(value)
+    return f"“{words[:40]}…”" if len(words) > 40 else f"“{words}”"

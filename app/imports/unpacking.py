@@ -1,0 +1,68 @@
+"""The bytes of an upload: unpacked, measured, and never more of them in memory than a buffer holds."""
+
+import gzip
+import io
+import zlib
+from typing import BinaryIO
+
+from app.errors import BadInput, TooLarge
+
+GZIP = b"\x1f\x8b"
+MOST_LAYERS = 2
+_OTHER_PACKING = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook; unpack it, or save the sheet as CSV",
+    b"\x28\xb5\x2f\xfd": "packed by zstd; unpack it or use gzip",
+    b"BZh": "packed by bzip2; unpack it or use gzip",
+    b"\xfd7zXZ": "packed by xz; unpack it or use gzip",
+}
+
+
+class Metered(io.RawIOBase):
+    """A stream that counts what is read from it and raises TooLarge beyond a limit: a gzip bomb ends here.
+
+    Damaged gzip data raises BadInput. It speaks for the whole file: what comes after the damage is not known, and a
+    file that was cut off in transit is better sent again.
+    """
+
+    def __init__(self, source: BinaryIO | gzip.GzipFile, limit_bytes: int) -> None:
+        self.source = source
+        self.limit_bytes = limit_bytes
+        self.seen_bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's buffer has no length
+        try:
+            part = self.source.read(len(buffer))
+        except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
+            raise BadInput(
+                f"the gzip data is damaged or cut off after {self.seen_bytes:,} bytes unpacked ({problem}); "
+                "send the file again, nothing was stored"
+            ) from None
+        self.seen_bytes += len(part)
+        if self.seen_bytes > self.limit_bytes:
+            raise too_large(self.limit_bytes)
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def too_large(limit_bytes: int) -> TooLarge:
+    return TooLarge(
+        f"this is more than {limit_bytes >> 20} MiB, unpacked; send it in several files, or raise UPLOAD_LIMIT_MB. "
+        "Nothing was stored."
+    )
+
+
+def unpacked(file: BinaryIO, limit_bytes: int) -> io.BufferedReader:
+    """The file without its gzip layers, of which a compressed file sent with a compressed body has two."""
+    stream: io.BufferedReader = io.BufferedReader(Metered(file, limit_bytes), 1 << 16)
+    for _ in range(MOST_LAYERS):
+        if stream.peek(2)[:2] != GZIP:
+            break
+        stream = io.BufferedReader(Metered(gzip.GzipFile(fileobj=stream), limit_bytes), 1 << 16)
+    head = stream.peek(8)
+    for magic, words in _OTHER_PACKING.items() | {GZIP: "packed by gzip again and again; unpack it"}.items():
+        if head.startswith(magic):
+            raise BadInput(f"this file is {words}")
+    return stream
