@@ -24,7 +24,6 @@ ARG TORCH=cpu
 RUN TORCH=$TORCH python .ci/setup.py
 COPY . .
 USER tiebreak
-STOPSIGNAL SIGQUIT
 HEALTHCHECK --interval=60s --timeout=30s --start-period=60s \
     CMD ["sh", "-c", "celery -A worker.main inspect ping -d train@$HOSTNAME"]
 CMD ["celery", "-A", "worker.main", "worker", "-Q", "train", "-c", "1", "-n", "train@%h", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]

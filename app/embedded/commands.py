@@ -2,14 +2,13 @@
 
 Addresses are left to the environment (uvicorn reads UVICORN_HOST, UVICORN_PORT and UVICORN_WORKERS), so that the same
 words start a process on one machine and in a container; a test compares them. Three queues, three workers, so that
-hours of training never hold up a second of scoring. A worker stopped with SIGQUIT gives up its task at once, which
-loses nothing: the row goes back to the queue. The app's worker finishes its short jobs first (SIGTERM).
+hours of training never hold up a second of scoring. SIGTERM ends each of them well: short jobs are finished, a run in
+training goes back to the queue.
 """
 
 import importlib.util
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Mapping
 
@@ -26,7 +25,6 @@ COMMANDS = {
 }
 WORKERS = ("app", "quick", "train")
 NEED_TORCH = ("quick", "train")
-STOP_WITH = {"quick": signal.SIGQUIT, "train": signal.SIGQUIT}
 
 
 def argv(name: str) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
-from app.embedded.commands import NEED_TORCH, STOP_WITH, WORKERS, argv, environment, has_torch
+from app.embedded.commands import NEED_TORCH, WORKERS, argv, environment, has_torch
 from app.embedded.leftovers import MARK, end_leftovers
 from app.embedded.lock import Lock, data_folder_lock
 from app.embedded.migrations import migrate
@@ -81,12 +81,7 @@ def _children(settings: Settings, addresses: dict[str, str]) -> list[Child]:
     told = environment(settings, addresses) | {MARK: str(settings.home.absolute())}
     names = ["web", *(name for name in WORKERS if has_torch() or name not in NEED_TORCH)]
     logs = settings.home.absolute() / "logs"
-    return [
-        Child(
-            name, argv(name), logs / f"{name}.log", STOP_WITH.get(name, signal.SIGTERM), environment=told, folder=ROOT
-        )
-        for name in names
-    ]
+    return [Child(name, argv(name), logs / f"{name}.log", environment=told, folder=ROOT) for name in names]
 
 
 @contextmanager
