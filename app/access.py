@@ -78,6 +78,12 @@ def end_session(session: Session, secret: str) -> None:
     session.execute(delete(BrowserSession).where(BrowserSession.token_hash == hashed(secret)))
 
 
+def forget_ended_sessions(session: Session) -> int:
+    """Browsers that were signed in for as long as they may be; says how many. For the sweep."""
+    ended = delete(BrowserSession).where(BrowserSession.expires_at <= datetime.now(UTC)).returning(BrowserSession.id)
+    return len(session.scalars(ended).all())
+
+
 def person_of_cookie(session: Session, secret: str) -> Person | None:
     found = session.execute(
         select(User.id, User.name, User.role)

@@ -7,6 +7,7 @@ that is down costs a warning, not the request.
 """
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +20,6 @@ from app.settings import Settings, get_settings
 
 QUEUES = {
     "runs.train": "train",
-    "trainers.announce": "quick",
     "app.sweep": "app",
 }
 SWEEP_EVERY_S = 10.0
@@ -83,8 +83,17 @@ def ring(session: Session, job: str, row_id: int) -> None:
     session.info.setdefault(_PENDING, []).append((job, row_id))
 
 
+def ring_again(session: Session, job: str, row_ids: Iterable[int]) -> None:
+    """Ring for rows that nobody took. While messages wait in the queue, whoever reads it is busy or away: rings would
+    only pile up, and the first look at the empty queue makes up for any that was lost.
+    """
+    if not messages_waiting(QUEUES[job]):
+        for row_id in row_ids:
+            ring(session, job, row_id)
+
+
 def messages_waiting(queue: str) -> int:
-    """How many messages nobody has taken out of a queue yet, so that a sweep does not pile more on top of them."""
+    """How many messages nobody has taken out of a queue yet."""
     with celery.connection_for_write() as connection, connection.channel() as channel:
         try:
             return int(channel.queue_declare(queue, passive=True).message_count)

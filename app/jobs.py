@@ -1,0 +1,41 @@
+"""Background work without torch: Celery queue `app`. Every ten seconds the sweep puts right what was dropped.
+
+    celery -A app.jobs worker -Q app -B
+
+Each part is a transaction of its own, so that one that fails holds up no other; two sweeps at once do no harm.
+"""
+
+import logging
+from collections.abc import Callable
+
+from sqlalchemy.orm import Session
+
+from app import access
+from app.db import work_unit
+from app.doorbell import celery
+from app.queue import service as queue
+from app.runs import leases
+
+PARTS: tuple[Callable[[Session], int], ...] = (
+    queue.expire,
+    leases.take_back_runs,
+    leases.ring_for_waiting_runs,
+    access.forget_ended_sessions,
+)
+_log = logging.getLogger(__name__)
+
+
+@celery.task(name="app.sweep")
+def sweep() -> None:
+    for part in PARTS:
+        try:
+            while rows := do(part):
+                _log.info("%s: %s rows", part.__qualname__, rows)
+        except Exception:  # noqa: BLE001 -- the other parts must not wait for whoever mends this one
+            _log.exception("the sweep could not do its part %s; the next one tries again", part.__qualname__)
+
+
+def do(part: Callable[[Session], int]) -> int:
+    """One portion of a part; 0 when nothing is left."""
+    with work_unit() as session:
+        return part(session)

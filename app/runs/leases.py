@@ -1,0 +1,47 @@
+"""Runs whose trainer is gone, and runs whose message is: both are found by their rows alone."""
+
+from sqlalchemy import case, func, null, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.doorbell import ring, ring_again
+from app.models import Run
+from app.models.run import MAX_ATTEMPTS
+
+TOO_OFTEN = (
+    f"The trainer's machine went away in each of {MAX_ATTEMPTS} attempts: it was switched off, or had no memory left. "
+    "Fewer groups_per_step, a smaller max_length or a smaller model need less."
+)
+
+
+def take_back_runs(session: Session) -> int:
+    """Runs that were not heard of for as long as a lease lasts: back to the queue, or ended if that happens too often.
+
+    The fence moves on, so that a trainer that was only slow can write nothing from here on. Its supervisor renews the
+    lease many times within its length; whichever of the two statements is first, the other one finds no row.
+    """
+    is_cancelled, was_last = Run.cancel_requested_at.is_not(None), Run.attempt >= MAX_ATTEMPTS
+    taken_back = session.execute(
+        update(Run)
+        .where(Run.state == "running", or_(Run.lease_until < func.now(), Run.lease_until.is_(None)))
+        .values(
+            state=case((is_cancelled, "cancelled"), (was_last, "failed"), else_="queued"),
+            error=case((~is_cancelled & was_last, TOO_OFTEN), else_=null()),
+            finished_at=case((is_cancelled | was_last, func.now()), else_=null()),
+            fence=Run.fence + 1,
+            lease_until=None,
+            seconds_left=None,
+            stage="",
+        )
+        .returning(Run.id, Run.state)
+    ).all()
+    for run_id, state in taken_back:
+        if state == "queued":
+            ring(session, "runs.train", run_id)
+    return len(taken_back)
+
+
+def ring_for_waiting_runs(session: Session) -> int:
+    """Oldest first, once in each sweep: there is never a next portion. The claim makes one ring too many harmless."""
+    waiting = select(Run.id).where(Run.state == "queued", Run.cancel_requested_at.is_(None)).order_by(Run.id)
+    ring_again(session, "runs.train", session.scalars(waiting))
+    return 0

@@ -1,0 +1,59 @@
+"""Say what this machine can train: ``python -m worker.announce NAME`` writes one row, and the launch form is drawn from it.
+
+The row holds the device in words, each method with its settings (type, default, range, help), and the versions that a
+result depends on. So there is one place for a method, the web application needs neither torch nor a list of methods,
+and people are offered what a living trainer can do. ``presence.py`` starts this as a process of its own, because the
+worker's main process must stay without torch, and keeps the row fresh.
+"""
+
+import importlib.metadata
+import platform
+import sys
+from typing import Any
+
+import torch
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db import work_unit
+from app.models import Trainer
+from worker.methods import METHODS, describe
+
+PACKAGES = ("tiebreak", "torch", "transformers", "peft")
+
+
+def main(name: str) -> None:
+    told: dict[str, Any] = {
+        "device": device_in_words(),
+        "methods": [describe(method) for method in METHODS],
+        "versions": versions(),
+        "last_seen_at": func.now(),
+    }
+    with work_unit() as session:
+        session.execute(
+            insert(Trainer).values(name=name, **told).on_conflict_do_update(index_elements=["name"], set_=told)
+        )
+
+
+def device_in_words() -> str:
+    """What a run of this trainer would compute on, with its memory in GiB or its number of cores."""
+    if not torch.cuda.is_available():
+        return f"CPU, {torch.get_num_threads()} threads"
+    device = torch.cuda.get_device_properties(0)
+    others = f" × {torch.cuda.device_count()}" if torch.cuda.device_count() > 1 else ""
+    return f"{device.name}, {device.total_memory / 2**30:.0f} GiB{others}"
+
+
+def versions() -> dict[str, str]:
+    """Of Python, of what is installed of `PACKAGES`."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:  # run from a checkout that was never installed
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,48 @@
+"""The trainer's Celery jobs, and what its worker does when it starts and stops. Nothing here loads torch.
+
+    celery -A worker.main worker -Q train     one slot per device: hours of training
+    celery -A worker.main worker -Q quick     what people wait for: it never stands behind a training
+
+A training is a child process of the pool's process (`supervise.py`). When the worker is told to stop, a pipe tells the
+pool's process, which stops the trainer and puts its run back; a worker that is killed takes both along.
+"""
+
+from typing import Any
+
+from celery.signals import worker_process_init, worker_ready, worker_shutting_down
+from sqlalchemy import select
+
+from app.db import engine, work_unit
+from app.doorbell import QUEUES, celery, ring_again
+from app.models import Run
+from worker import presence
+from worker.supervise import Lifeline, supervise
+
+_lifeline = Lifeline()
+
+
+@celery.task(name="runs.train", bind=True)
+def train(self: Any, run_id: int) -> None:
+    supervise(run_id, owner=self.request.hostname, lifeline=_lifeline)
+
+
+@worker_ready.connect
+def _open_for_runs(sender: Any, **_: Any) -> None:
+    """Say what this trainer can do, and look for runs whose messages were lost while nobody was here."""
+    if QUEUES["runs.train"] not in sender.app.amqp.queues.consume_from:
+        return
+    presence.start(sender.hostname)
+    with work_unit() as session:
+        ring_again(session, "runs.train", session.scalars(select(Run.id).where(Run.state == "queued").order_by(Run.id)))
+
+
+@worker_process_init.connect
+def _in_the_pool(**_: Any) -> None:
+    """A forked process must not speak over the main process' connections, nor keep its lifeline open."""
+    engine().dispose(close=False)
+    _lifeline.let_go()
+
+
+@worker_shutting_down.connect
+def _close(**_: Any) -> None:
+    _lifeline.let_go()
