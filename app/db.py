@@ -45,7 +45,13 @@ def engine() -> Engine:
         pool_pre_ping=False,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
-        connect_args={"options": "-c timezone=UTC -c statement_timeout=60000", "application_name": "tiebreak"},
+        connect_args={
+            "options": "-c timezone=UTC -c statement_timeout=60000",
+            "application_name": "tiebreak",
+            "connect_timeout": 10,  # a machine that has vanished is noticed within a lease, not within TCP's hours
+            "tcp_user_timeout": 30_000,
+            "keepalives_idle": 30,
+        },
     )
 
 
