@@ -61,14 +61,20 @@ def person_of(user: User) -> Person:
     return Person(user.id, user.name, user.role)
 
 
-def claimed(user: User, project: Project) -> Turn | None:
+def asked(user: User, project: Project) -> Turn | None:
     with db.work_unit() as session:
         return claim(session, user.id, project.id)
 
 
+def claimed(user: User, project: Project) -> Turn:
+    turn = asked(user, project)
+    assert turn, "something is left to judge"
+    return turn
+
+
 def judged(user: User, turn: Turn, *, key: str | None = None, **verdict: Any) -> Stored:
-    """The response shown first is the best, unless the verdict says otherwise."""
-    verdict = {"outcome": "ranked", "tiers": first_shown_is_best(turn)} | verdict if not verdict else verdict
+    """The response shown first is the best, unless another verdict is given."""
+    verdict = verdict or {"outcome": "ranked", "tiers": first_shown_is_best(turn)}
     with db.work_unit() as session:
         return judgments.judge(session, person_of(user), turn.assignment_id, Verdict(**verdict), key=key or uuid4().hex)
 
