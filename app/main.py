@@ -17,10 +17,14 @@ from app.access import ForgedRequestGuard
 from app.datasets import api as datasets_api
 from app.db import SessionDep
 from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
+from app.imports import api as imports_api
+from app.imports import views as imports_views
 from app.judgments import api as judgments_api
 from app.judgments import views as judgments_views
 from app.pages import Page, is_fragment_wanted, render
 from app.people import views as people
+from app.projects import api as projects_api
+from app.projects import views as projects_views
 from app.queue import api as queue_api
 from app.settings import ROOT
 
@@ -38,8 +42,14 @@ _HEADERS = [
 
 
 # The rooms, in the order of the sentence: their JSON routes and their pages.
-API: tuple[APIRouter, ...] = (queue_api.router, judgments_api.router, datasets_api.router)
-PAGES: tuple[APIRouter, ...] = (people.router, judgments_views.router)
+API: tuple[APIRouter, ...] = (
+    projects_api.router,
+    queue_api.router,
+    judgments_api.router,
+    imports_api.router,
+    datasets_api.router,
+)
+PAGES: tuple[APIRouter, ...] = (people.router, projects_views.router, judgments_views.router, imports_views.router)
 
 
 @dataclass(frozen=True, kw_only=True)

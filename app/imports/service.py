@@ -70,12 +70,13 @@ def upload_limit_bytes() -> int:
 def import_records(
     session: Session, project: Project, person: Person, stream: Iterable[Found], *, source: str = ""
 ) -> Report:
-    """Store what a stream brings, in one transaction. Importing it again adds nothing."""
+    """Store what a stream brings, all of it or, when the stream raises, nothing. Importing it again adds nothing."""
     _wait_for_turn(session, project)
     report = Report()
     judges: dict[str, int] = {}
-    for batch in _batches(stream, BATCH):
-        _import_batch(session, project, batch, judges, report)
+    with session.begin_nested():
+        for batch in _batches(stream, BATCH):
+            _import_batch(session, project, batch, judges, report)
     detail = {
         "source": source,
         "imported": report.imported,

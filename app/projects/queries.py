@@ -1,13 +1,29 @@
 """Questions about projects."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, ScalarSelect, Select, func, select
 from sqlalchemy.orm import Session
 
 from app.access import Person
+from app.db import among
 from app.errors import NotFound
-from app.models import Membership, Project
+from app.models import Dataset, Item, Judgment, Membership, Preference, Project, User
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """`open`: items that somebody may still take. `wanted` and `counted` are judgments: the project is done when the
+    second has reached the first. `judgments` holds those beyond the wanted number as well, but no withdrawn ones.
+    """
+
+    items: int = 0
+    open: int = 0
+    wanted: int = 0
+    counted: int = 0
+    judgments: int = 0
+    tuples: int = 0
 
 
 def readable(person: Person) -> Select[Project]:
@@ -19,11 +35,56 @@ def readable(person: Person) -> Select[Project]:
 
 
 def project_for(session: Session, person: Person, slug: str) -> Project:
-    project = session.scalars(readable(person).where(Project.slug == slug)).one_or_none()
-    if project is None:
+    # Postgres refuses a NUL even in a question, and an address may hold one
+    found = None if "\0" in slug else session.scalars(readable(person).where(Project.slug == slug)).one_or_none()
+    if found is None:
         raise NotFound(f"there is no project “{slug}” that you may see")
-    return project
+    return found
 
 
 def projects_of(session: Session, person: Person) -> Sequence[Project]:
     return session.scalars(readable(person).order_by(Project.slug)).all()
+
+
+def projects_page(session: Session, person: Person, *, after: int | None, limit: int) -> Sequence[Project]:
+    """Newest first, and one more than `limit` if there are more."""
+    page = readable(person).order_by(Project.id.desc()).limit(limit + 1)
+    return session.scalars(page if after is None else page.where(Project.id < after)).all()
+
+
+def counts(session: Session, projects: Sequence[Project]) -> dict[int, Counts]:
+    """By project id."""
+    judged = [Judgment.project_id == Project.id, Judgment.is_current, ~Judgment.withdrawn]
+    rows = session.execute(
+        select(
+            Project.id,
+            _number(func.count(Item.id), Item.project_id == Project.id),
+            _number(func.count(Item.id), Item.project_id == Project.id, Item.open_slots > 0),
+            _number(func.coalesce(func.sum(Item.wanted), 0), Item.project_id == Project.id),
+            _number(func.count(Judgment.id), *judged, Judgment.counted),
+            _number(func.count(Judgment.id), *judged),
+            _number(func.count(Preference.id), Preference.project_id == Project.id, Preference.is_current),
+        ).where(among(Project.id, [project.id for project in projects]))
+    )
+    return {project_id: Counts(*(int(number) for number in numbers)) for project_id, *numbers in rows}
+
+
+def _number(what: ColumnElement[int], *conditions: ColumnExpressionArgument[bool]) -> ScalarSelect[int]:
+    return select(what).where(*conditions).correlate(Project).scalar_subquery()
+
+
+def members(session: Session, project: Project) -> Sequence[User]:
+    """Who may judge besides the admins."""
+    return session.scalars(
+        select(User)
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.project_id == project.id)
+        .order_by(User.name, User.id)
+    ).all()
+
+
+def datasets_of(session: Session, project: Project) -> Sequence[Dataset]:
+    """The newest twenty."""
+    return session.scalars(
+        select(Dataset).where(Dataset.project_id == project.id).order_by(Dataset.id.desc()).limit(20)
+    ).all()

@@ -13,6 +13,7 @@ from app.models import Audit, Item, Membership, Project, User
 from app.people import service as people
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+RESERVED = frozenset({"new"})  # an address of our own
 LONGEST_NAME = 200
 LONGEST_GUIDELINES = 50_000
 MOST_JUDGMENTS = 1000
@@ -31,9 +32,10 @@ def create_project(
     lease_minutes: int = 30,
 ) -> Project:
     """Raises BadInput with the field that is wrong, Conflict for a slug that is taken."""
-    if _SLUG.fullmatch(slug) is None:
+    if _SLUG.fullmatch(slug) is None or slug in RESERVED:
         raise BadInput(
-            "the short name goes into addresses: 1 to 63 small letters, digits and hyphens, not beginning with a hyphen",
+            "the short name goes into addresses: 1 to 63 small letters, digits and hyphens, beginning with a letter or "
+            f"digit, and not “{'”, “'.join(RESERVED)}”",
             field="slug",
         )
     values = {

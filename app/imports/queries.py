@@ -1,0 +1,26 @@
+"""Questions about past imports, which the audit remembers."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from app.errors import NotFound
+from app.imports.service import ACTION
+from app.models import Audit, Project
+
+
+def _imports(project: Project) -> Select[Audit]:
+    return select(Audit).where(Audit.action == ACTION, Audit.subject == project.slug)
+
+
+def recent_imports(session: Session, project: Project) -> Sequence[Audit]:
+    """The newest ten."""
+    return session.scalars(_imports(project).order_by(Audit.id.desc()).limit(10)).all()
+
+
+def import_by_id(session: Session, project: Project, import_id: int) -> Audit:
+    found = session.scalars(_imports(project).where(Audit.id == import_id)).one_or_none()
+    if found is None:
+        raise NotFound("there is no such import into this project")
+    return found

@@ -1,0 +1,78 @@
+"""Pages: bring records in, and what became of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import Response
+
+from app.access import Admin
+from app.db import SessionDep
+from app.errors import BadInput, Conflict, Mistake, TooLarge
+from app.imports.queries import import_by_id, recent_imports
+from app.imports.reading import records
+from app.imports.service import import_records, upload_limit_bytes
+from app.imports.uploads import SentForm
+from app.kinds import Kind, kind_named
+from app.models import Audit, Project
+from app.pages import Page, go_to, render
+from app.projects.queries import project_for
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportPage(Page):
+    project: Project
+    kind: Kind
+    recent: Sequence[Audit]
+    limit_bytes: int
+    mistake: Mistake | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultPage(Page):
+    project: Project
+    done: Audit
+
+
+@router.get("/projects/{slug}/import")
+def import_form(request: Request, session: SessionDep, person: Admin, slug: str) -> Response:
+    return render(request, "imports/import.html", import_page(session, person, project_for(session, person, slug)))
+
+
+def import_page(session: SessionDep, person: Admin, project: Project, mistake: Mistake | None = None) -> ImportPage:
+    return ImportPage(
+        person=person,
+        project=project,
+        kind=kind_named(project.kind),
+        recent=recent_imports(session, project),
+        limit_bytes=upload_limit_bytes(),
+        mistake=mistake,
+    )
+
+
+@router.post("/projects/{slug}/import")  # noqa: FAST003 -- `sent` knows the project
+def import_items(request: Request, session: SessionDep, sent: SentForm) -> Response:
+    person, project = sent.target.person, sent.target.project
+    try:
+        stream = records(sent.file, limit_bytes=upload_limit_bytes(), media_type=sent.media_type, name=sent.name)
+        report = import_records(session, project, person, stream, source=sent.name)
+    except (BadInput, TooLarge, Conflict) as mistake:
+        page = import_page(session, person, project, mistake)
+        return render(request, "imports/import.html", page, status=mistake.status)
+    return go_to(request, f"/projects/{project.slug}/imports/{report.id}")
+
+
+@router.get("/projects/{slug}/imports/{import_id}")
+def import_result(
+    request: Request,
+    session: SessionDep,
+    person: Admin,
+    slug: str,
+    import_id: Annotated[int, Path(ge=1, le=2**63 - 1)],
+) -> Response:
+    project = project_for(session, person, slug)
+    page = ResultPage(person=person, project=project, done=import_by_id(session, project, import_id))
+    return render(request, "imports/result.html", page)
