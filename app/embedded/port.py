@@ -1,5 +1,6 @@
 """The port that people type: free before anything is started, served before anybody is told."""
 
+import errno
 import http.client
 import socket
 import time
@@ -19,7 +20,7 @@ def demand_free_port(settings: Settings) -> None:
         return
     if isinstance(problem, PermissionError):
         raise Mistake(f"Port {settings.port} is for root alone. Choose one above 1023: PORT=8000 make run")
-    if isinstance(problem, socket.gaierror) or settings.port == 0:
+    if problem.errno != errno.EADDRINUSE:
         raise Mistake(f"This machine has no address {settings.host!r}. HOST=127.0.0.1 serves this machine alone.")
     near = range(settings.port + 1, min(settings.port + 100, 65_536))
     free = next((port for port in near if _problem(settings.host, port) is None), None)
