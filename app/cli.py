@@ -154,7 +154,9 @@ def import_command(project: str, file: Path) -> None:
         report = import_file(session, project_for(session, person, project), person, file)
     print(f"{report.imported} imported, {report.duplicates} already there, {report.judgments} judgments")
     for problem in report.errors:
-        print(f"{file.name}:{problem.line}: {problem.message}", file=sys.stderr)
+        print(f"{file.name}:{problem['line']}: {problem['message']}", file=sys.stderr)
+    if report.failed > len(report.errors):
+        print(f"… and {report.failed - len(report.errors)} more bad lines", file=sys.stderr)
 
 
 @main.command()
@@ -162,7 +164,7 @@ def import_command(project: str, file: Path) -> None:
 @click.option("-o", "--output", type=click.File("wb"), default="-", help="Where to write; standard output otherwise.")
 def export(project: str, output: click.utils.LazyFile) -> None:
     """Write the tuples (x, a⁺, a⁻) of PROJECT as NDJSON."""
-    from app.judgments.queries import preference_lines  # noqa: PLC0415
+    from app.judgments.preferences import preference_lines  # noqa: PLC0415
     from app.projects.queries import project_for  # noqa: PLC0415
 
     with embedded.connected(get_settings()):
@@ -199,7 +201,6 @@ def train(method: str, dataset: str, base: str, name: str | None, settings: tupl
             settings=read_words(settings),
             name=name,
         )
-        session.flush()  # the row's id
         run_id = run.id
     print(f"run {run_id} is queued; watch it at {get_settings().address}/runs/{run_id}")
 

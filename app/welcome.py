@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.access import Person
 from app.datasets.order import Order
+from app.datasets.order import Order
 from app.datasets.queries import dataset_named
 from app.datasets.service import freeze
 from app.db import work_unit
@@ -81,5 +82,4 @@ def order_starter(session: Session, person: Person) -> int:
     run = queue_run(
         session, person, method="sft", dataset=dataset, base_model="blank", settings={}, checkpoint_name="starter"
     )
-    session.flush()  # the row's id
     return run.id
