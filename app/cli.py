@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 from sqlalchemy import select
@@ -162,7 +163,7 @@ def import_command(project: str, file: Path) -> None:
 @main.command()
 @click.argument("project")
 @click.option("-o", "--output", type=click.File("wb"), default="-", help="Where to write; standard output otherwise.")
-def export(project: str, output: click.utils.LazyFile) -> None:
+def export(project: str, output: BinaryIO) -> None:
     """Write the tuples (x, a⁺, a⁻) of PROJECT as NDJSON."""
     from app.judgments.preferences import preference_lines  # noqa: PLC0415
     from app.projects.queries import project_for  # noqa: PLC0415
@@ -170,8 +171,7 @@ def export(project: str, output: click.utils.LazyFile) -> None:
     with embedded.connected(get_settings()):
         with work_unit() as session:
             project_id = project_for(session, first_admin(session), project).id
-        for line in preference_lines(project_id):
-            output.write(line)
+        output.writelines(preference_lines(project_id))
 
 
 @main.command()

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from app.access import Person
 from app.datasets.order import Order
-from app.datasets.order import Order
 from app.datasets.queries import dataset_named
 from app.datasets.service import freeze
 from app.db import work_unit
