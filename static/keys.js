@@ -14,13 +14,22 @@ document.addEventListener("keydown", (event) => {
   if (localStorage.getItem(STORE) === "off" && event.key !== "?") return;
   if (/^[1-9]$/.test(event.key) && givePlace(event)) return event.preventDefault();
   const control = document.querySelector(`[data-key~="${CSS.escape(event.key)}"]`);
-  if (!control || (control.name === "choice" && justShown())) return;
+  if (!control) return;
   event.preventDefault();
   control.click();
 });
 
-// A key that was meant for the last turn, pressed twice by a nervous finger, does not judge the next one unseen.
-const justShown = () => performance.now() - since < 250 && looked === 0;
+// A key or a click meant for the last turn, given twice by a nervous finger, does not judge the next one unseen.
+const UNSEEN_MS = 350;
+let arrived = -Infinity;
+addEventListener("htmx:beforeSwap", (event) => {
+  if (event.target.matches?.("[data-shown]")) arrived = performance.now();
+});
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[name=choice]") || performance.now() - arrived > UNSEEN_MS) return;
+  event.preventDefault();
+  event.stopPropagation();
+}, true);
 
 // A digit is the place of the response in focus, else of the first one that has none; then the next one is in focus.
 function givePlace(event) {

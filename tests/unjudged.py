@@ -17,7 +17,12 @@ def open_project(session: Session, slug: str, kind: str, *members: User, **told:
 
 
 def open_item(
-    session: Session, project: Project, prompt: str | list[dict[str, str]], texts: Sequence[str], *, priority: float = 0.5
+    session: Session,
+    project: Project,
+    prompt: str | list[dict[str, str]],
+    texts: Sequence[str],
+    *,
+    priority: float = 0.5,
 ) -> Item:
     """One item that wants one judgment."""
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt

@@ -9,7 +9,9 @@ GUIDELINES = """Prefer the reply that **you** would rather have received.
 Skip what you do not understand. Nobody counts your skips.
 """
 
-DEDUPLICATE = "How do I remove duplicates from a list in Python without losing the order? And does it matter how I do it?"
+DEDUPLICATE = (
+    "How do I remove duplicates from a list in Python without losing the order? And does it matter how I do it?"
+)
 
 DEDUPLICATE_LONG = """There are two good ways, and one that only looks good.
 
@@ -35,8 +37,7 @@ def unique_by(items, key):
 
 ### Does it matter?
 
-For a short list, no. For a long one the difference is large, because `if item not in result` walks through the whole
-result each time:
+For a short list, no. For a long one the difference is large, because `if item not in result` walks through the whole result each time:
 
 | Items | `dict.fromkeys` | loop with `not in` | times slower |
 |------:|----------------:|-------------------:|-------------:|
@@ -51,8 +52,7 @@ Avoid `list(set(items))`: it is short, quick, and throws the order away.
 
 DEDUPLICATE_SHORT = """Use `list(dict.fromkeys(items))`.
 
-It keeps the first occurrence of each item **in order**, because dictionaries remember insertion order. It takes time in
-proportion to the length of the list. Your items must be hashable (strings, numbers and tuples are; lists are not).
+It keeps the first occurrence of each item **in order**, because dictionaries remember insertion order. It takes time in proportion to the length of the list. Your items must be hashable (strings, numbers and tuples are; lists are not).
 
 If they are not hashable:
 
@@ -76,8 +76,7 @@ GARDEN = [
     {"role": "user", "content": "Now and then, a lot at once when they look sad. What should I change?"},
 ]
 
-GARDEN_A = """Water **less at once, more often**. Blossom end rot is a lack of calcium *in the fruit*, and nearly always the soil has
-enough of it: the plant cannot move it when the roots swing between dry and drowned.
+GARDEN_A = """Water **less at once, more often**. Blossom end rot is a lack of calcium *in the fruit*, and nearly always the soil has enough of it: the plant cannot move it when the roots swing between dry and drowned.
 
 - Give about two litres per plant every second day, in the morning, at the root.
 - Cover the soil with straw or dry grass, so that it stays evenly damp.
@@ -85,10 +84,7 @@ enough of it: the plant cannot move it when the roots swing between dry and drow
 
 New fruit should be clean in two to three weeks."""
 
-GARDEN_B = """Blossom end rot comes from a calcium deficiency, so you should spray the leaves with calcium chloride every week and add lime
-to the soil. You could also crush egg shells and put them around the plants. Watering regularly can help too, but calcium is
-the main thing. Also remove the affected leaves, disinfect your tools, and do not compost the plants, so that it does not
-spread to others."""
+GARDEN_B = """Blossom end rot comes from a calcium deficiency, so you should spray the leaves with calcium chloride every week and add lime to the soil. You could also crush egg shells and put them around the plants. Watering regularly can help too, but calcium is the main thing. Also remove the affected leaves, disinfect your tools, and do not compost the plants, so that it does not spread to others."""
 
 FAREWELL = "Write the last sentence of a letter to a town you are leaving after twenty years."
 
@@ -96,9 +92,11 @@ FAREWELLS = [
     "I have packed everything but the light on the river at five in the afternoon, which, as you know, does not fit into boxes.",
     "Thank you for everything and goodbye, I will miss you a lot and will always remember the good times we had together.",
     "I leave you my bicycle, my umbrella, and the argument with the baker about whether it was ever warmer than in the summer I came.",
-    "In conclusion, leaving a town after twenty years is a significant life event that can evoke a variety of emotions, "
-    "including sadness, nostalgia and hope. It is important to acknowledge these feelings.",
+    "In conclusion, leaving a town is a significant life event that can evoke sadness, nostalgia and hope, all of which are valid.",
 ]
 
 HAIKU = "A haiku about a printer."
-HAIKUS = ["Paper jam again.  \nThe printer dreams of forests,  \nremembers being tall.", "Printer prints paper / it prints paper all day long / printer prints paper"]
+HAIKUS = [
+    "Paper jam again.  \nThe printer dreams of forests,  \nremembers being tall.",
+    "Printer prints paper / it prints paper all day long / printer prints paper",
+]

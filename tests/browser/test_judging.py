@@ -1,0 +1,161 @@
+"""Ben spends his day: with one key, with the mouse, without JavaScript, with a nervous finger and a bad connection."""
+
+from sqlalchemy import func, select
+
+from app import db
+from app.models import Judgment, Response, User
+from tests.browser.conftest import Open
+from tests.unjudged import open_item, open_project
+
+PAIR = "/projects/pairs/judge"
+
+
+def pairs(ben: User, n: int) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "pairs", "pair", ben, guidelines="Prefer the *shorter* one.")
+        for number in range(n):
+            open_item(session, project, f"Question {number}?", [f"Short {number}.", f"Long-winded {number}."])
+
+
+def stories(ben: User) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "stories", "ranking", ben)
+        open_item(session, project, "Tell me a story.", ["Once.", "Twice upon a time.", "Never."])
+
+
+def judgments() -> list[Judgment]:
+    with db.work_unit() as session:
+        return list(session.scalars(select(Judgment).order_by(Judgment.id)))
+
+
+def words_of(tiers: dict[str, int], tier: int) -> set[str]:
+    with db.work_unit() as session:
+        keys = [key for key, given in tiers.items() if given == tier]
+        return set(session.scalars(select(Response.text).where(Response.id.in_(keys))))
+
+
+def test_it_takes_one_key_for_each_of_ten_pairs(visit: Open, ben: User) -> None:
+    pairs(ben, 10)
+    page = visit(ben, PAIR)
+    chosen = []
+    for done in range(10):
+        page.get_by_text(f"{done} judged by you").wait_for()
+        page.wait_for_timeout(400)
+        chosen.append(page.locator(".response .prose").first.inner_text())
+        page.keyboard.press("1")
+    page.get_by_role("heading", name="All done. Thank you.").wait_for()
+    stored = judgments()
+    assert [words_of(one.tiers, 1) for one in stored] == [{words} for words in chosen]
+    assert all(one.duration_ms is not None and 350 < one.duration_ms < 60_000 for one in stored)
+
+
+def test_it_shows_what_was_saved_and_takes_it_back(visit: Open, ben: User) -> None:
+    pairs(ben, 2)
+    page = visit(ben, PAIR)
+    before = page.locator(".conversation").inner_text()
+    page.get_by_role("button", name="B is better").click()
+    page.locator(".choices__saved").get_by_text("Saved: B is better.").wait_for()
+    page.locator("#notices").get_by_text("Saved: B is better.").wait_for(state="attached")
+    assert page.locator(".conversation").inner_text() != before
+    page.keyboard.press("u")
+    page.get_by_text("Taken back. Here it is again.").first.wait_for()
+    assert page.locator(".conversation").inner_text() == before
+    assert [one.withdrawn for one in judgments()] == [False, True]
+
+
+def test_it_works_without_javascript(visit: Open, ben: User) -> None:
+    pairs(ben, 1)
+    page = visit(ben, PAIR, java_script_enabled=False)
+    page.get_by_role("button", name="Equally good").click()
+    page.get_by_text("Saved: equally good.").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Skip").click()
+    page.get_by_text("Skipped.").wait_for()
+    assert [one.outcome for one in judgments()] == ["tie", "tie", "skip"]
+
+
+def test_a_double_click_stores_one_judgment(visit: Open, ben: User) -> None:
+    pairs(ben, 3)
+    page = visit(ben, PAIR)
+    page.get_by_role("button", name="A is better").dblclick(delay=20)
+    page.get_by_text("Saved: A is better.").first.wait_for()
+    page.wait_for_timeout(200)
+    assert len(judgments()) == 1
+
+
+def test_a_key_pressed_twice_does_not_judge_the_next_pair_unseen(visit: Open, ben: User) -> None:
+    pairs(ben, 3)
+    page = visit(ben, PAIR)
+    for _ in range(2):
+        page.keyboard.press("2", delay=5)
+        page.wait_for_timeout(60)
+    page.get_by_text("Saved: B is better.").first.wait_for()
+    assert len(judgments()) == 1
+
+
+def test_a_second_tab_with_the_same_pair_stores_nothing_twice(visit: Open, ben: User) -> None:
+    pairs(ben, 2)
+    page = visit(ben, PAIR)
+    other = page.context.new_page()
+    other.goto(PAIR)
+    page.get_by_role("button", name="A is better").click()
+    page.get_by_text("Saved: A is better.").first.wait_for()
+    other.get_by_role("button", name="Both bad").click()
+    other.get_by_text("You have judged this item already").wait_for()
+    assert [one.outcome for one in judgments()] == ["ranked"]
+
+
+def test_it_ranks_with_digits_and_enter(visit: Open, ben: User) -> None:
+    stories(ben)
+    page = visit(ben, "/projects/stories/judge")
+    shown = page.locator(".response .prose").all_inner_texts()
+    for digit in "212":
+        page.keyboard.press(digit)
+    page.keyboard.press("Enter")
+    page.get_by_text("Saved: B, then A = C.").first.wait_for()
+    (one,) = judgments()
+    assert words_of(one.tiers, 1) == {shown[1]}
+    assert words_of(one.tiers, 2) == {shown[0], shown[2]}
+
+
+def test_a_ranking_with_a_gap_is_not_stored(visit: Open, ben: User) -> None:
+    stories(ben)
+    page = visit(ben, "/projects/stories/judge")
+    page.keyboard.press("1")
+    page.get_by_role("button", name="Save the order").click()
+    page.wait_for_timeout(300)
+    assert judgments() == []
+
+
+def test_a_lost_connection_is_said_and_nothing_is_lost(visit: Open, ben: User) -> None:
+    pairs(ben, 1)
+    page = visit(ben, PAIR)
+    page.context.set_offline(True)
+    page.get_by_role("button", name="A is better").click()
+    page.get_by_text("Not saved: the server cannot be reached.").wait_for()
+    page.context.set_offline(False)
+    page.get_by_role("button", name="A is better").click()
+    page.get_by_role("heading", name="All done. Thank you.").wait_for()
+    assert len(judgments()) == 1
+
+
+def test_keys_can_be_turned_off(visit: Open, ben: User) -> None:
+    pairs(ben, 1)
+    page = visit(ben, PAIR)
+    page.keyboard.press("?")
+    page.get_by_label("Single keys press buttons").uncheck()
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(300)
+    page.locator("h1").click()
+    page.keyboard.press("1")
+    page.wait_for_timeout(300)
+    with db.work_unit() as session:
+        assert session.scalar(select(func.count()).select_from(Judgment)) == 0
+
+
+def test_a_session_that_ended_leads_back_to_the_same_page(visit: Open, ben: User) -> None:
+    pairs(ben, 1)
+    page = visit(ben, PAIR)
+    page.context.clear_cookies()
+    page.get_by_role("button", name="A is better").click()
+    page.wait_for_url(f"**/sign-in?next={PAIR}")
