@@ -41,7 +41,7 @@ def configuration() -> dict[str, Any]:
         "task_routes": {job: {"queue": queue} for job, queue in QUEUES.items()},
         "task_default_queue": "app",
         "worker_prefetch_multiplier": 1,
-        "worker_cancel_long_running_tasks_on_connection_loss": False,  # a training needs no broker
+        "worker_cancel_long_running_tasks_on_connection_loss": True,  # none: that means late acknowledgement
         "worker_hijack_root_logger": False,
         "worker_send_task_events": False,
         "beat_schedule": {

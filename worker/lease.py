@@ -13,7 +13,7 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import case, func, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import work_unit
@@ -36,6 +36,8 @@ class Standing(Enum):
     HELD = auto()
     CANCELLING = auto()
     """Held, and a person has asked for its end."""
+    CLOSED = auto()
+    """By its own trainer, which has said how it ended and may still be putting its things away."""
     LOST = auto()
 
 
@@ -70,9 +72,10 @@ def renew(held: Claim) -> Standing:
         row = session.execute(
             _update(held).values(lease_until=_lease_end()).returning(Run.cancel_requested_at)
         ).one_or_none()
-    if row is None:
-        return Standing.LOST
-    return Standing.HELD if row.cancel_requested_at is None else Standing.CANCELLING
+        if row is not None:
+            return Standing.HELD if row.cancel_requested_at is None else Standing.CANCELLING
+        closed = select(Run.fence).where(Run.id == held.run_id, Run.state.in_(("finished", "failed")))
+        return Standing.CLOSED if session.scalar(closed) == held.fence else Standing.LOST
 
 
 def give_back(held: Claim) -> None:
@@ -91,7 +94,7 @@ def retry_or_fail(held: Claim, words: str) -> None:
 
 
 def close(held: Claim, state: str, words: str | None = None) -> None:
-    """ "failed" with the reason, or "cancelled". A run that its trainer has closed already stays as it is."""
+    """End as "failed" with the reason, or as "cancelled". A run that its trainer has closed already stays as it is."""
     with work_unit() as session:
         session.execute(
             _update(held).values(state=state, error=words, finished_at=func.now(), lease_until=None, seconds_left=None)

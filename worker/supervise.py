@@ -36,8 +36,10 @@ from worker.lease import Claim, Standing
 
 CANCEL_PATIENCE_S = 30.0
 """For the trainer to end its step after a person has cancelled the run."""
+CLOSING_PATIENCE_S = 30.0
+"""For the process to leave once it has written how its run ended."""
 SHUTDOWN_PATIENCE_S = 5.0
-"""The same when the worker shuts down, and whoever stopped that waits too."""
+"""For the trainer to end its step when the worker shuts down, and whoever stopped that waits too."""
 LOOK_EVERY_S = 0.2
 LONGEST_BEAT_S = 2.0
 LOG_TAIL_LINES = 15
@@ -131,10 +133,15 @@ def _watch(trainer: subprocess.Popen[bytes], held: Claim, lifeline: Lifeline) ->
         if standing is Standing.LOST:
             return Ending.LOST
         is_leaving = lifeline.breaks_within(LOOK_EVERY_S)
-        if ending is Ending.BY_ITSELF and (is_leaving or standing is Standing.CANCELLING):
-            ending = Ending.SHUTDOWN if is_leaving else Ending.CANCELLED
-            kill_at = time.monotonic() + (SHUTDOWN_PATIENCE_S if is_leaving else CANCEL_PATIENCE_S)
+        now = time.monotonic()
+        if is_leaving and ending is not Ending.SHUTDOWN:
+            ending, kill_at = Ending.SHUTDOWN, now + SHUTDOWN_PATIENCE_S
             _signal(trainer, signal.SIGTERM)
+        elif standing is Standing.CANCELLING and ending is Ending.BY_ITSELF:
+            ending, kill_at = Ending.CANCELLED, now + CANCEL_PATIENCE_S
+            _signal(trainer, signal.SIGTERM)
+        elif standing is Standing.CLOSED and ending is Ending.BY_ITSELF:
+            kill_at = min(kill_at, now + CLOSING_PATIENCE_S)
     return ending
 
 

@@ -86,6 +86,7 @@ def test_it_can_write_nothing_once_somebody_else_has_the_run(ada: User) -> None:
 def test_it_leaves_a_run_as_its_trainer_has_closed_it(ada: User) -> None:
     held = claimed(ordered_run(ada))
     change_run(held.run_id, "state = 'finished'")
+    assert lease.renew(held) is Standing.CLOSED
     lease.close(held, "failed", "died")
     lease.give_back(held)
     assert run_row(held.run_id, ["state", "error"]) == ("finished", None)

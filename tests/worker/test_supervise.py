@@ -97,6 +97,22 @@ def test_it_leaves_a_run_as_its_trainer_has_closed_it(ada: User) -> None:
     assert run_row(run_id, ["state", "attempt", "owner"]) == ("finished", 1, "train@here")
 
 
+def test_it_lets_a_trainer_put_its_things_away_that_has_closed_its_run(ada: User) -> None:
+    run_id = ordered_run(ada)
+    run_through(run_id, FINISHING + "import time; time.sleep(2); print('tidy')")
+    assert "tidy" in log_of(run_id)
+    assert run_row(run_id, ["state"]).state == "finished"
+
+
+def test_it_does_not_wait_for_ever_for_a_trainer_that_has_closed_its_run(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervising, "CLOSING_PATIENCE_S", 0.5)
+    run_id = ordered_run(ada)
+    run_through(run_id, FINISHING + PATIENT)
+    assert run_row(run_id, ["state"]).state == "finished"
+
+
 def test_it_starts_nothing_for_a_second_message_while_the_run_is_alive(ada: User) -> None:
     run_id = ordered_run(ada)
     with running(run_id, POLITE) as (trainer, lifeline):
