@@ -55,8 +55,16 @@ class Child:
         return self._process.pid
 
     def status(self) -> int | None:
-        """None while it runs; otherwise what it exited with, or minus the signal that ended it."""
-        return self._process.poll() if self._process else 0
+        """None while it runs; otherwise what it exited with, or minus the signal that ended it.
+
+        What it had started goes with it: a worker of a web server that was killed would keep the port. That is done
+        before its end is acknowledged, while its number cannot yet belong to any other program.
+        """
+        if self._process is None:
+            return 0
+        if self._process.returncode is None and _has_ended(self._process.pid):
+            self._kill_group()
+        return self._process.poll()
 
     def ask_to_stop(self) -> None:
         if self.status() is None:
@@ -82,9 +90,12 @@ class Child:
             self.wait(patience_s)
         finally:
             if self.status() is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(self.pid, signal.SIGKILL)
+                self._kill_group()
                 self._process.wait()
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def last_words(self, lines: int = 15) -> str:
         """The end of its log, for a person who must find out why it did not start."""
@@ -93,6 +104,13 @@ class Child:
         with self.log.open("rb") as log:
             log.seek(max(0, self.log.stat().st_size - 8000))
             return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+
+
+def _has_ended(pid: int) -> bool:
+    """Without acknowledging it, where the system can tell."""
+    if sys.platform == "darwin":
+        return False
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _make_room(log: Path) -> None:
