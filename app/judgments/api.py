@@ -17,6 +17,7 @@ from app.db import SessionDep, work_unit
 from app.judgments import service
 from app.judgments.preferences import preference_lines
 from app.kinds import Verdict
+from app.kinds.verdict import LONGEST_COMMENT
 from app.projects.queries import project_for
 from app.queue.api import shown
 from app.queue.service import claim
@@ -24,19 +25,24 @@ from app.queue.service import claim
 router = APIRouter(tags=["judging"])
 
 LARGEST_ID = 2**63 - 1
+LONGEST_OUTCOME = 40
 RowNumber = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 Key = Annotated[str, Header(alias="Idempotency-Key", description="A new one for each decision, the same when retried.")]
 
 
 class JudgmentOrder(BaseModel):
-    """`tiers` gives each response's place by its id, 1 for the best; `strength` is 1 to 3, for a choice between two."""
+    """`tiers` gives each response's place by its id, 1 for the best; `strength` is 1 to 3, for a choice between two.
+
+    The limits on lengths also see to it that text is made of whole characters: JSON can spell halves of them, which no
+    database takes.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    outcome: str = Field(max_length=40)
+    outcome: str = Field(max_length=LONGEST_OUTCOME)
     tiers: dict[UUID, StrictInt] = Field(default_factory=dict, max_length=100)
     strength: StrictInt | None = None
-    comment: str = ""
+    comment: str = Field(default="", max_length=LONGEST_COMMENT)
     duration_ms: int | None = Field(default=None, ge=0, le=LARGEST_ID)
 
     def verdict(self) -> Verdict:

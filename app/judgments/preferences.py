@@ -42,7 +42,7 @@ def _tuples(project_id: int) -> Select[*tuple[Any, ...]]:
             Judgment.judge_kind,
             Judgment.counted,
             Judgment.created_at,
-            Item.record_metadata,
+            Item.record_metadata.label("metadata"),
         )
         .join(Prompt, Prompt.id == Preference.prompt_id)
         .join(chosen, chosen.id == Preference.chosen_id)
