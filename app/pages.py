@@ -54,6 +54,15 @@ class _Renderer(RendererHTML):
     def table_open(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
         return '<div class="scroll" tabindex="0">' + self.renderToken(tokens, at, options, env)
 
+    def th_open(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
+        """A column's side as a class, since the policy refuses a style."""
+        side = str(tokens[at].attrs.pop("style", "")).removeprefix("text-align:")
+        if side in {"right", "center"}:
+            tokens[at].attrSet("class", side)
+        return self.renderToken(tokens, at, options, env)
+
+    td_open = th_open
+
     def table_close(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
         return self.renderToken(tokens, at, options, env) + "</div>"
 
@@ -70,8 +79,8 @@ _ALLOWED_ATTRIBUTES = {
     "ol": {"start"},
     "code": {"class"},
     "div": {"class", "tabindex"},
-    "th": {"align"},
-    "td": {"align"},
+    "th": {"class"},
+    "td": {"class"},
 }
 
 

@@ -1,0 +1,80 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.pages import ago, environment, flags, markdown, number, percent, size, span
+
+
+def test_markdown_keeps_tables_code_and_lines_and_scrolls_wide_tables() -> None:
+    html = markdown("| a |\n|--:|\n| 1 |\n\n```python\nx < 1\n```\n\none\ntwo")
+    assert '<div class="scroll" tabindex="0"><table>' in html
+    assert '<th class="right">a</th>' in html
+    assert '<code class="language-python">x &lt; 1' in html
+    assert "one<br>" in html
+
+
+def test_headings_of_a_text_rank_below_those_of_the_page() -> None:
+    assert markdown("# One\n###### Six") == "<h3>One</h3>\n<h6>Six</h6>\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "<div class=scroll onclick=x>",
+        "![a](http://evil.example/a.png)",
+        "[a](javascript:alert(1))",
+        "<http://ok.example> <img src=x onerror=alert(1)>",
+        "[a](data:text/html,<script>)",
+        "<th class=masthead>",
+    ],
+)
+def test_markdown_neither_runs_nor_loads_anything(text: str) -> None:
+    html = markdown(text)
+    for sign in ("<script", "<img", "<div", "<th", 'href="javascript', 'href="data'):
+        assert sign not in html
+
+
+@pytest.mark.parametrize(
+    ("passed", "words"),
+    [
+        (timedelta(seconds=5), "just now"),
+        (timedelta(minutes=1), "1 minute ago"),
+        (timedelta(minutes=50), "1 hour ago"),
+        (timedelta(hours=5), "5 hours ago"),
+        (timedelta(days=3), "3 days ago"),
+        (timedelta(days=-7), "in 7 days"),
+    ],
+)
+def test_it_says_how_long_ago(passed: timedelta, words: str) -> None:
+    assert ago(datetime.now(UTC) - passed) == words
+
+
+def test_numbers_read_as_people_write_them() -> None:
+    assert [number(1234567), number(0.12345), number(12.0), number(1234.5)] == [
+        "1\u202f234\u202f567",
+        "0.123",
+        "12",
+        "1\u202f234",
+    ]
+    assert percent(0.8125) == "81.2\u202f%"
+    assert [size(900), size(1500), size(2_300_000_000)] == ["900\u202fB", "1.5\u202fkB", "2.3\u202fGB"]
+    assert [span(4.25), span(42), span(200), span(7500)] == ["4.2 s", "42 s", "3 min 20 s", "2 h 5 min"]
+
+
+def test_attributes_are_escaped_and_left_out_when_there_is_nothing_to_say() -> None:
+    said = flags({"hx_post": '/a"b', "required": True, "checked": False, "min": 0, "id": None})
+    assert said == ' hx-post="/a&#34;b" required min="0"'
+
+
+def test_every_template_compiles() -> None:
+    for name in environment.list_templates():
+        environment.get_template(name)
+
+
+def test_a_missing_page_is_calm_and_says_where_to_go(ben_browser: TestClient) -> None:
+    answer = ben_browser.get("/nowhere")
+    assert answer.status_code == 404
+    assert "There is no such page." in answer.text
+    assert 'href="/"' in answer.text
