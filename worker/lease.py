@@ -13,12 +13,12 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import case, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, case, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from app.db import work_unit
 from app.doorbell import ring
-from app.models import Run
+from app.models import Checkpoint, Run
 from app.models.run import MAX_ATTEMPTS
 from app.settings import get_settings
 
@@ -46,7 +46,7 @@ def claim(run_id: int, owner: str) -> Claim | None:
     with work_unit() as session:
         taken = session.execute(
             update(Run)
-            .where(Run.id == run_id, Run.state == "queued", Run.cancel_requested_at.is_(None))
+            .where(Run.id == run_id, Run.state == "queued", Run.cancel_requested_at.is_(None), ~_base_is_being_made())
             .values(
                 state="running",
                 fence=Run.fence + 1,
@@ -99,6 +99,19 @@ def close(held: Claim, state: str, words: str | None = None) -> None:
         session.execute(
             _update(held).values(state=state, error=words, finished_at=func.now(), lease_until=None, seconds_left=None)
         )
+
+
+def _base_is_being_made() -> Any:
+    """Whether an earlier run that is not over is to publish the first checkpoint of the name that this one starts from.
+
+    The newest `starter` is ordered by the first start of all, and people need not wait for it with their orders.
+    """
+    earlier = aliased(Run)
+    to_come = select(earlier.id).where(
+        earlier.checkpoint_name == Run.base_model, earlier.id < Run.id, earlier.state.in_(("queued", "running"))
+    )
+    is_there = select(Checkpoint.id).where(Checkpoint.name == Run.base_model)
+    return and_(to_come.correlate(Run).exists(), ~is_there.correlate(Run).exists())
 
 
 def _requeue(session: Session, held: Claim, **values: Any) -> None:

@@ -24,6 +24,7 @@ _lifeline = Lifeline()
 @celery.task(name="runs.train", bind=True)
 def train(self: Any, run_id: int) -> None:
     supervise(run_id, owner=self.request.hostname, lifeline=_lifeline)
+    _ring_for_waiting_runs()
 
 
 @worker_ready.connect
@@ -32,6 +33,11 @@ def _open_for_runs(sender: Any, **_: Any) -> None:
     if QUEUES["runs.train"] not in sender.app.amqp.queues.consume_from:
         return
     presence.start(sender.hostname)
+    _ring_for_waiting_runs()
+
+
+def _ring_for_waiting_runs() -> None:
+    """Also after a training: its checkpoint may be the base model that another run waits for."""
     with work_unit() as session:
         ring_again(session, "runs.train", session.scalars(select(Run.id).where(Run.state == "queued").order_by(Run.id)))
 

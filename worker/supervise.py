@@ -87,7 +87,9 @@ def supervise(run_id: int, *, owner: str, lifeline: Lifeline, command: Command =
     """Train a run to its end, if it is there to be taken."""
     held = lease.claim(run_id, owner)
     if held is None:
-        _log.info("run %s is not waiting: it was taken, ended or cancelled", run_id)
+        _log.info(
+            "run %s is not to be had: it was taken, ended or cancelled, or its base model is still being made", run_id
+        )
         return
     log = get_settings().home / "runs" / str(run_id) / f"attempt-{held.attempt}" / "log.txt"
     try:

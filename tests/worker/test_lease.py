@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from app.models import User
+from app.db import work_unit
+from app.models import Checkpoint, User
 from app.models.run import MAX_ATTEMPTS
 from tests.ordered import change_run, ordered_run, run_row
 from worker import lease
@@ -50,6 +51,25 @@ def test_it_does_not_start_what_a_person_wants_to_end(ada: User) -> None:
     run_id = ordered_run(ada)
     change_run(run_id, "cancel_requested_at = now()")
     assert lease.claim(run_id, "train@here") is None
+
+
+def test_it_lets_a_run_wait_for_the_base_model_that_an_earlier_run_is_making(ada: User) -> None:
+    starter = ordered_run(ada, checkpoint_name="starter")
+    waiting = ordered_run(ada, base_model="starter")
+    assert lease.claim(waiting, "train@there") is None
+    held = claimed(starter)
+    assert lease.claim(waiting, "train@there") is None
+    lease.close(held, "failed", "died")
+    assert lease.claim(waiting, "train@there")
+
+
+def test_it_waits_for_no_base_model_that_is_there_already(ada: User) -> None:
+    first = ordered_run(ada, checkpoint_name="starter", state="finished")
+    files = {"files": [], "metrics": {}, "sha256": "", "prefix": "checkpoints/starter/v1"}
+    with work_unit() as session:
+        session.add(Checkpoint(name="starter", version=1, run_id=first, kind="policy", **files))
+    ordered_run(ada, checkpoint_name="starter")
+    assert lease.claim(ordered_run(ada, base_model="starter"), "train@here")
 
 
 def test_it_claims_no_run_that_does_not_exist(ada: User) -> None:

@@ -87,6 +87,18 @@ def test_it_takes_its_trainer_along_when_it_is_killed_and_another_worker_finishe
     assert run_row(run_id, ["attempt", "fence"]) == (2, 3)
 
 
+@pytest.mark.slow
+def test_it_goes_on_with_the_run_that_waited_for_the_first_ones_checkpoint(ada: User, start_worker: Start) -> None:
+    first = ordered_run(ada, checkpoint_name="starter")
+    second = ordered_run(ada, base_model="starter")
+    for run_id in (second, first):
+        ring(run_id)
+    start_worker(FINISHING)
+    until(is_in(second, "finished"), seconds=30)
+    assert run_row(first, ["state"]).state == "finished"
+
+
+@pytest.mark.slow
 def test_it_starts_nothing_for_messages_about_runs_that_have_ended(ada: User, start_worker: Start) -> None:
     ended, fresh = ordered_run(ada, state="finished"), ordered_run(ada)
     for run_id in (ended, ended, fresh, fresh):
@@ -108,7 +120,8 @@ def test_it_announces_what_it_can_train(database: Engine, start_worker: Start) -
     settings = {setting["name"]: setting for setting in trainer.methods[0]["settings"]}
     assert settings["epochs"]["type"] == "int"
     assert settings["epochs"]["help"]
-    until(lambda: rows()[0].last_seen_at > trainer.last_seen_at)
+    assert presence.be_seen(trainer.name)
+    assert rows()[0].last_seen_at > trainer.last_seen_at
 
 
 def rows() -> list[Trainer]:
