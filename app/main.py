@@ -14,7 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access import ForgedRequestGuard
+from app.checkpoints import api as checkpoints_api
+from app.checkpoints import views as checkpoints_views
 from app.datasets import api as datasets_api
+from app.datasets import views as datasets_views
 from app.db import SessionDep
 from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
 from app.imports import api as imports_api
@@ -26,6 +29,8 @@ from app.people import views as people
 from app.projects import api as projects_api
 from app.projects import views as projects_views
 from app.queue import api as queue_api
+from app.runs import api as runs_api
+from app.runs import views as runs_views
 from app.settings import ROOT
 
 _log = logging.getLogger(__name__)
@@ -48,8 +53,18 @@ API: tuple[APIRouter, ...] = (
     judgments_api.router,
     imports_api.router,
     datasets_api.router,
+    runs_api.router,
+    checkpoints_api.router,
 )
-PAGES: tuple[APIRouter, ...] = (people.router, projects_views.router, judgments_views.router, imports_views.router)
+PAGES: tuple[APIRouter, ...] = (
+    people.router,
+    projects_views.router,
+    judgments_views.router,
+    imports_views.router,
+    datasets_views.router,
+    runs_views.router,
+    checkpoints_views.router,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.datasets.files import Row
 from app.datasets.order import Filters
 from app.errors import BadInput, NotFound
-from app.models import Dataset, Item, Judgment, Project, Prompt, Response
+from app.models import Dataset, Item, Judgment, Project, Prompt, Response, Run
 
 FETCH_ROWS = 500
 
@@ -117,3 +117,20 @@ def datasets_page(session: Session, *, after: int | None, limit: int) -> Sequenc
     if after is not None:
         statement = statement.where(Dataset.id < after)
     return [(row[0], row[1]) for row in session.execute(statement.order_by(Dataset.id.desc()).limit(limit + 1))]
+
+
+def newest_datasets(session: Session) -> Sequence[Dataset]:
+    """The newest version of each name, newest first."""
+    newest = select(func.max(Dataset.id)).group_by(Dataset.name)
+    return session.scalars(select(Dataset).where(Dataset.id.in_(newest)).order_by(Dataset.id.desc()).limit(200)).all()
+
+
+def other_versions(session: Session, dataset: Dataset) -> Sequence[Dataset]:
+    """The other versions of the same name, newest first."""
+    same_name = (Dataset.name == dataset.name, Dataset.id != dataset.id)
+    return session.scalars(select(Dataset).where(*same_name).order_by(Dataset.version.desc()).limit(50)).all()
+
+
+def runs_on(session: Session, dataset: Dataset) -> Sequence[Run]:
+    """What was trained on it, newest first."""
+    return session.scalars(select(Run).where(Run.dataset_id == dataset.id).order_by(Run.id.desc()).limit(50)).all()

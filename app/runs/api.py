@@ -1,0 +1,137 @@
+"""Runs for programs: order one, watch it, cancel it."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from app.access import MayReadAll, MayTrain
+from app.datasets.queries import dataset_by_id, dataset_named
+from app.db import SessionDep
+from app.keyset import After, Limit, cut, link_next
+from app.runs.queries import Listed, listed_run, metrics, run_by_id, runs_page
+from app.runs.service import cancel_run, order_run
+
+router = APIRouter(tags=["runs"])
+MetricLimit = Annotated[int, Query(ge=1, le=100_000, description="How many steps at most.")]
+
+
+class RunOrder(BaseModel):
+    """`dataset` is an id, a name (its newest version) or name@v2; `name` is what the checkpoint will be called."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    method: str
+    dataset: int | str
+    base_model: str = "starter"
+    settings: dict[str, Any] = {}
+    name: str | None = None
+
+
+class RunAnswer(BaseModel):
+    id: int
+    method: str
+    state: str
+    stage: str
+    dataset: int
+    dataset_name: str
+    base_model: str
+    checkpoint_name: str
+    checkpoint: int | None
+    settings: dict[str, Any]
+    step: int
+    total_steps: int | None
+    seconds_left: float | None
+    attempt: int
+    results: dict[str, Any]
+    facts: dict[str, Any]
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    cancel_requested_at: datetime | None
+
+
+def answer(listed: Listed) -> RunAnswer:
+    run, dataset = listed.run, listed.dataset
+    return RunAnswer(
+        id=run.id,
+        method=run.method,
+        state=run.state,
+        stage=run.stage,
+        dataset=dataset.id,
+        dataset_name=f"{dataset.name}@v{dataset.version}",
+        base_model=run.base_model,
+        checkpoint_name=run.checkpoint_name,
+        checkpoint=listed.checkpoint.id if listed.checkpoint is not None else None,
+        settings=run.settings,
+        step=run.step,
+        total_steps=run.total_steps,
+        seconds_left=run.seconds_left,
+        attempt=run.attempt,
+        results=run.results,
+        facts=run.facts,
+        error=run.error,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        cancel_requested_at=run.cancel_requested_at,
+    )
+
+
+@router.post("/runs", status_code=202)
+def order(given: RunOrder, person: MayTrain, session: SessionDep, response: Response) -> RunAnswer:
+    """Queue a run; a trainer takes it as soon as it is free."""
+    known = isinstance(given.dataset, int)
+    dataset = dataset_by_id(session, int(given.dataset)) if known else dataset_named(session, str(given.dataset))
+    run = order_run(
+        session,
+        person,
+        method=given.method,
+        dataset=dataset,
+        base_model=given.base_model,
+        settings=given.settings,
+        name=given.name,
+    )
+    session.refresh(run)  # what the database filled in
+    response.headers["Location"] = f"/api/v1/runs/{run.id}"
+    return answer(Listed(run, dataset, None))
+
+
+@router.get("/runs")
+def list_runs(
+    _: MayReadAll, session: SessionDep, request: Request, response: Response, after: After = None, limit: Limit = 100
+) -> list[RunAnswer]:
+    """Newest first."""
+    page = cut(runs_page(session, after=after, limit=limit), limit, key=lambda row: row.run.id)
+    link_next(request, response, page.next_after)
+    return [answer(listed) for listed in page.rows]
+
+
+@router.get("/runs/{run_id}")
+def show_run(run_id: int, _: MayReadAll, session: SessionDep) -> RunAnswer:
+    return answer(listed_run(session, run_id))
+
+
+@router.get("/runs/{run_id}/metrics")
+def run_metrics(
+    run_id: int,
+    _: MayReadAll,
+    session: SessionDep,
+    request: Request,
+    response: Response,
+    after: Annotated[int, Query(ge=-1, le=2**63 - 1, description="Go on after this step.")] = -1,
+    limit: MetricLimit = 10_000,
+) -> list[dict[str, Any]]:
+    """In the order of the steps; `after` the last one seen follows a run that is going on."""
+    found = metrics(session, run_by_id(session, run_id), after=after, limit=limit + 1)
+    page = cut(found, limit, key=lambda one: int(one["step"]))
+    link_next(request, response, page.next_after)
+    return list(page.rows)
+
+
+@router.post("/runs/{run_id}/cancel")
+def cancel(run_id: int, person: MayTrain, session: SessionDep) -> RunAnswer:
+    run = cancel_run(session, person, run_by_id(session, run_id))
+    return answer(listed_run(session, run.id))

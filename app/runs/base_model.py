@@ -1,0 +1,82 @@
+"""What a run may start from, as far as that can be told without loading it.
+
+    starter             the newest checkpoint named so; while it is still being trained, a run waits behind it
+    blank               a small new model, built from the dataset; there is nothing to prefer in it yet, so only for sft
+    name, name@v3       a checkpoint
+    /a/folder           a local folder below one of MODEL_FOLDERS
+    org/name, org/name@revision     a model of the hub, fetched by the trainer
+
+The trainer resolves it when it claims the run.
+"""
+
+import re
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.errors import BadInput
+from app.runs.methods import Method
+from app.runs.queries import is_starter_coming, newest_checkpoint
+from app.settings import get_settings
+
+STARTER = "starter"
+BLANK = "blank"
+_HUB = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_CHECKPOINT = re.compile(r"(?P<name>[\w.-]+?)(@v(?P<version>\d{1,9}))?")
+_FIELD = "base_model"
+
+
+def check_base_model(session: Session, method: Method, base_model: str) -> None:
+    """Raises BadInput that says what to do instead."""
+    if base_model == BLANK:
+        if method.name != "sft":
+            raise BadInput("Only sft can start from a blank model; choose “starter” or a checkpoint.", field=_FIELD)
+    elif base_model.startswith(("/", ".", "~")):
+        _check_folder(base_model)
+    elif "/" in base_model:
+        if not _HUB.fullmatch(base_model):
+            raise BadInput(
+                f"“{base_model}” is no hub name; those have the form org/name or org/name@revision.", field=_FIELD
+            )
+    else:
+        _check_checkpoint(session, method, base_model)
+
+
+def _check_folder(base_model: str) -> None:
+    allowed = get_settings().allowed_model_folders
+    folder = Path(base_model).resolve()
+    if not any(folder.is_relative_to(one) for one in allowed):
+        those = ", ".join(str(one) for one in allowed) or "none yet"
+        raise BadInput(
+            f"“{base_model}” is in no folder that base models may be loaded from ({those}). Whoever runs this server "
+            "adds folders with the setting MODEL_FOLDERS.",
+            field=_FIELD,
+        )
+
+
+def _check_checkpoint(session: Session, method: Method, base_model: str) -> None:
+    found = _CHECKPOINT.fullmatch(base_model)
+    if found is None:
+        raise BadInput(f"“{base_model}” is neither a checkpoint, nor a folder, nor a hub name.", field=_FIELD)
+    version = int(found["version"]) if found["version"] else None
+    checkpoint = newest_checkpoint(session, found["name"], version)
+    if checkpoint is None:
+        if base_model == STARTER and is_starter_coming(session):
+            return
+        raise BadInput(_missing(base_model), field=_FIELD)
+    if checkpoint.kind == "reward" and method.kind == "policy":
+        raise BadInput(
+            f"“{base_model}” is a reward model: it gives scores and writes no text. {method.name} needs a language model.",
+            field=_FIELD,
+        )
+
+
+def _missing(base_model: str) -> str:
+    if base_model == STARTER:
+        return (
+            "There is no starter model yet. Train it with the command `tiebreak starter`, or choose another base model."
+        )
+    return (
+        f"There is no checkpoint “{base_model}”. The checkpoints page lists those that are there; a model of the hub has "
+        "the form org/name."
+    )

@@ -1,0 +1,139 @@
+"""Curves as SVG: from points to lines, axes and ticks. Pure; the template only writes out what stands here.
+
+Coordinates are those of a drawing of `WIDTH` × `HEIGHT` units with y pointing down. The drawing is small and is scaled up
+on a desk, so that its words can still be read on a phone. Colours are classes, since pages allow no inline styles.
+
+The faint line is what each step measured. The strong one follows it smoothed, s_t = w s_{t−1} + (1 − w) x_t with the bias
+towards the start divided out (as Adam does), because a step looks at few groups and jumps. Short curves need none.
+Values that are no numbers (a loss that has run away) leave a gap.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+WIDTH, HEIGHT = 420, 200
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 24
+SMOOTH_FROM = 30
+"""Curves of fewer points than this are drawn as they are."""
+WEIGHT = 0.9
+
+Point = tuple[float, float]
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark on an axis: where it stands, in units of the drawing, and its words."""
+
+    at: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One measurement: its newest value, polylines in drawing units as SVG's `points` wants them, and where it ends."""
+
+    name: str
+    last: float
+    strong: tuple[str, ...]
+    faint: tuple[str, ...]
+    end: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    title: str
+    lines: tuple[Line, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Where a point stands in the drawing."""
+
+    x: Range
+    y: Range
+
+    def __call__(self, point: Point) -> Point:
+        across = (point[0] - self.x[0]) / (self.x[1] - self.x[0])
+        down = (self.y[1] - point[1]) / (self.y[1] - self.y[0])
+        return round(LEFT + across * (WIDTH - LEFT - RIGHT), 1), round(TOP + down * (HEIGHT - TOP - BOTTOM), 1)
+
+
+def draw(title: str, curves: Mapping[str, Sequence[Point]], *, at_least: Sequence[float] = ()) -> Chart | None:
+    """A chart of these curves over steps; None when there is nothing to draw. `at_least` are values the axis must hold."""
+    finite = {name: [point for point in curve if math.isfinite(point[1])] for name, curve in curves.items()}
+    finite = {name: curve for name, curve in finite.items() if curve}
+    if not finite:
+        return None
+    points = [point for curve in finite.values() for point in curve]
+    steps = _spread([x for x, _ in points])
+    marks = ticks(*_spread([*at_least, *(y for _, y in points)]), n=4)
+    scale = _Scale(steps, (marks[0], marks[-1]))
+    whole_steps = [x for x in ticks(*steps, n=4) if steps[0] <= x <= steps[1] and x.is_integer()]
+    return Chart(
+        title,
+        tuple(_line(name, curves[name], finite[name], scale) for name in finite),
+        tuple(Tick(scale((x, marks[0]))[0], _words(x)) for x in whole_steps),
+        tuple(Tick(scale((steps[0], y))[1], _words(y)) for y in marks),
+    )
+
+
+def _line(name: str, curve: Sequence[Point], finite: Sequence[Point], scale: _Scale) -> Line:
+    is_smooth = len(finite) >= SMOOTH_FROM
+    followed = list(smooth(finite)) if is_smooth else finite
+    return Line(
+        name=name,
+        last=finite[-1][1],
+        strong=(_points(followed, scale),) if is_smooth else tuple(_unbroken(curve, scale)),
+        faint=tuple(_unbroken(curve, scale)) if is_smooth else (),
+        end=scale(followed[-1]),
+    )
+
+
+def _unbroken(curve: Sequence[Point], scale: _Scale) -> Iterable[str]:
+    """The pieces of a curve between its gaps."""
+    for is_finite, piece in groupby(curve, key=lambda point: math.isfinite(point[1])):
+        if is_finite:
+            yield _points(piece, scale)
+
+
+def _points(piece: Iterable[Point], scale: _Scale) -> str:
+    return " ".join(f"{x:g},{y:g}" for x, y in map(scale, piece))
+
+
+def smooth(curve: Sequence[Point], weight: float = WEIGHT) -> Iterable[Point]:
+    """An exponential moving average; begins with the first value itself."""
+    total = left = 0.0
+    for x, y in curve:
+        total = weight * total + (1 - weight) * y
+        left = weight * left + (1 - weight)
+        yield x, total / left
+
+
+def ticks(low: float, high: float, *, n: int) -> list[float]:
+    """About n + 1 round values that enclose [low, high]: multiples of 1, 2 or 5 times a power of ten. low < high."""
+    rough = (high - low) / n
+    power = 10.0 ** math.floor(math.log10(rough))
+    size = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    first, last = math.floor(low / size + 1e-9), math.ceil(high / size - 1e-9)
+    return [float(f"{place * size:.12g}") for place in range(first, max(last, first + 1) + 1)]
+
+
+def _spread(values: Sequence[float]) -> Range:
+    """The least and the largest; apart from each other even when all are the same."""
+    low, high = min(values), max(values)
+    largest = max(abs(low), abs(high))
+    if high - low > max(1e-9 * largest, 1e-12):
+        return low, high
+    return low, low + (0.1 * largest if largest > 1e-9 else 1.0)
+
+
+def _words(value: float) -> str:
+    """Short enough for an axis: 0.25, 1 500, 2e-05."""
+    if value.is_integer() and abs(value) < 1e6:
+        return f"{int(value):,}".replace(",", "\u202f")
+    return f"{value:.4g}"

@@ -1,0 +1,83 @@
+"""The launch form: settings as people type them, drawn from what the method's trainer announced."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from app.errors import BadInput
+from app.runs.methods import Method, Setting
+
+PREFIX = "set."
+"""Before the name of a setting in the form, so that no setting collides with a field of the form itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One input: what stands in it, and what is wrong with that."""
+
+    setting: Setting
+    value: str
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        return PREFIX + self.setting.name
+
+    @property
+    def label(self) -> str:
+        return self.setting.name.replace("_", " ").capitalize()
+
+    @property
+    def is_number(self) -> bool:
+        return self.setting.type in {"int", "float"}
+
+
+def fields(method: Method, typed: Mapping[str, str], mistake: BadInput | None = None) -> list[Field]:
+    """The inputs of a method, with what was typed before and the mistake beside its field."""
+    return [
+        Field(
+            setting,
+            typed.get(PREFIX + setting.name, words(setting.default)),
+            mistake.message if mistake is not None and mistake.field == setting.name else "",
+        )
+        for setting in method.settings
+    ]
+
+
+def words(value: Any) -> str:
+    """A value as it stands in an input."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def settings_typed(method: Method, typed: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of this method that were typed in; an empty input means the default."""
+    found = {}
+    for setting in method.settings:
+        text = typed.get(PREFIX + setting.name, "").strip()
+        if text:
+            found[setting.name] = text if setting.type == "str" else value_of(text)
+    return found
+
+
+def read_words(given: Iterable[str]) -> dict[str, Any]:
+    """Settings from a command line: `beta=0.1`. Raises BadInput for a word without its equals sign."""
+    found = {}
+    for word in given:
+        name, sign, text = word.partition("=")
+        if not sign:
+            raise BadInput(f"Write settings as NAME=VALUE, as in beta=0.1; “{word}” is not.", field="settings")
+        found[name.strip()] = value_of(text.strip())
+    return found
+
+
+def value_of(text: str) -> Any:
+    """A number or true or false when it looks like one, otherwise the text itself."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    return value if isinstance(value, bool | int | float) else text

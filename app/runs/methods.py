@@ -1,0 +1,115 @@
+"""What trainers announce that they can do: methods and their settings, and the strict reading of settings given.
+
+The web application knows no method by itself. It offers what a live trainer announces, with the settings, ranges and
+words that came along, so a new method needs no change here. The trainer checks the settings again before it starts.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`type` is int, float, str or bool. `low` and `high` are the least and the largest value allowed."""
+
+    name: str
+    type: str
+    default: Any
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    help: str
+
+    @property
+    def range(self) -> str:
+        if self.low is not None and self.high is not None:
+            return f"between {self.low:,.15g} and {self.high:,.15g}"
+        if self.low is not None:
+            return f"at least {self.low:,.15g}"
+        return f"at most {self.high:,.15g}" if self.high is not None else "a finite number"
+
+    def read(self, value: Any) -> Any:
+        """The value in this setting's type and range. A bool is no number, and text is none either."""
+        if self.type == "str":
+            return self._choice(value)
+        if self.type == "bool":
+            if not isinstance(value, bool):
+                raise self._wrong(f"is true or false, not {value!r:.40}")
+            return value
+        return self._number(value)
+
+    def _choice(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self._wrong(f"is text, not {value!r:.40}")
+        if self.choices and value not in self.choices:
+            raise self._wrong(f"is one of {', '.join(self.choices)}, not {value!r:.40}")
+        return value
+
+    def _number(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._wrong(f"is {'a whole number' if self.type == 'int' else 'a number'}, not {value!r:.40}")
+        if self.type == "int" and not isinstance(value, int):
+            raise self._wrong(f"is a whole number, not {value!r:.40}")
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number that fits nowhere
+            number = math.inf
+        is_low = self.low is not None and number < self.low
+        is_high = self.high is not None and number > self.high
+        if not math.isfinite(number) or is_low or is_high:
+            raise self._wrong(f"is {self.range}, not {value!r:.40}")
+        return value if self.type == "int" else number
+
+    def _wrong(self, words: str) -> BadInput:
+        return BadInput(f"“{self.name}” {words}.", field=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """`kind` is what it makes, a policy or a reward model; `needs` what a group must have: a "best" or an "order"."""
+
+    name: str
+    title: str
+    kind: str
+    needs: str
+    settings: tuple[Setting, ...]
+
+    def read_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All settings of a run, those not given at their defaults. Raises BadInput that names the field."""
+        known = {setting.name: setting for setting in self.settings}
+        for name in given:
+            if name not in known:
+                raise BadInput(f"{self.name} has no setting “{name}”; it has {', '.join(known)}.", field=name)
+        return {
+            name: setting.read(given[name]) if name in given else setting.default for name, setting in known.items()
+        }
+
+
+def read_methods(announced: Sequence[Mapping[str, Any]]) -> list[Method]:
+    """The methods of one trainer's row."""
+    return [
+        Method(
+            name=one["name"],
+            title=one["title"],
+            kind=one["kind"],
+            needs=one["needs"],
+            settings=tuple(_read_setting(setting) for setting in one["settings"]),
+        )
+        for one in announced
+    ]
+
+
+def _read_setting(announced: Mapping[str, Any]) -> Setting:
+    return Setting(
+        name=announced["name"],
+        type=announced["type"],
+        default=announced["default"],
+        low=announced.get("low"),
+        high=announced.get("high"),
+        choices=tuple(announced.get("choices") or ()),
+        help=announced.get("help", ""),
+    )

@@ -1,0 +1,130 @@
+"""Questions about runs and about the trainers that are there to take them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.errors import NotFound
+from app.models import Checkpoint, Dataset, Run, RunMetric, Trainer
+from app.runs.methods import Method, read_methods
+
+LIVE_FOR = timedelta(seconds=60)
+POINTS = 300
+"""About so many points make a curve; a run has as many steps as it likes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """Methods by name: `live` can be ordered now, `known` also holds those of trainers that are gone."""
+
+    live: dict[str, Method]
+    known: dict[str, Method]
+
+
+def announced(session: Session) -> Announced:
+    """Where trainers differ about a method, the one that was seen last is right."""
+    rows = session.execute(
+        select(Trainer.methods, Trainer.last_seen_at > func.now() - LIVE_FOR).order_by(Trainer.last_seen_at)
+    )
+    live: dict[str, Method] = {}
+    known: dict[str, Method] = {}
+    for methods, is_live in rows:
+        of_one = {method.name: method for method in read_methods(methods)}
+        known |= of_one
+        live |= of_one if is_live else {}
+    return Announced(live, known)
+
+
+def live_trainers(session: Session) -> Sequence[Trainer]:
+    return session.scalars(
+        select(Trainer).where(Trainer.last_seen_at > func.now() - LIVE_FOR).order_by(Trainer.name)
+    ).all()
+
+
+def run_by_id(session: Session, run_id: int) -> Run:
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"There is no run {run_id}.")
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A run with what it learns from and what came of it."""
+
+    run: Run
+    dataset: Dataset
+    checkpoint: Checkpoint | None
+
+
+def runs_page(session: Session, *, after: int | None, limit: int) -> Sequence[Listed]:
+    """Newest first; one more than `limit` when there are more."""
+    statement = (
+        select(Run, Dataset, Checkpoint)
+        .join(Dataset, Dataset.id == Run.dataset_id)
+        .outerjoin(Checkpoint, Checkpoint.run_id == Run.id)
+    )
+    if after is not None:
+        statement = statement.where(Run.id < after)
+    return [Listed(*row) for row in session.execute(statement.order_by(Run.id.desc()).limit(limit + 1))]
+
+
+def listed_run(session: Session, run_id: int) -> Listed:
+    run = run_by_id(session, run_id)
+    checkpoint = session.scalars(select(Checkpoint).where(Checkpoint.run_id == run.id)).one_or_none()
+    return Listed(run, session.get_one(Dataset, run.dataset_id), checkpoint)
+
+
+def runs_ahead(session: Session, run: Run) -> int:
+    """How many runs a queued one waits for."""
+    ahead = select(func.count()).where(Run.state.in_(("queued", "running")), Run.id < run.id)
+    return session.scalars(ahead).one()
+
+
+def metrics(session: Session, run: Run, *, after: int, limit: int) -> Sequence[dict[str, Any]]:
+    """What steps later than `after` measured, in their order: [{step, name: value, …}, …]."""
+    rows = session.execute(
+        select(RunMetric.step, RunMetric.values)
+        .where(RunMetric.run_id == run.id, RunMetric.step > after)
+        .order_by(RunMetric.step)
+        .limit(limit)
+    )
+    return [{"step": step, **values} for step, values in rows]
+
+
+def curve(session: Session, run: Run) -> Sequence[dict[str, Any]]:
+    """About `POINTS` steps, evenly spread over the run, with the first and the last: enough to draw it."""
+    mine = RunMetric.run_id == run.id
+    ends = select(func.min(RunMetric.step), func.max(RunMetric.step)).where(mine).having(func.count() > 0)
+    found = session.execute(ends).one_or_none()
+    if found is None:
+        return []
+    first, last = found
+    stride = max(1, -(-(last - first + 1) // POINTS))
+    shown = ((RunMetric.step - first) % stride == 0) | (RunMetric.step == last)
+    rows = session.execute(select(RunMetric.step, RunMetric.values).where(mine, shown).order_by(RunMetric.step))
+    return [{"step": step, **values} for step, values in rows]
+
+
+def newest_checkpoint(session: Session, name: str, version: int | None = None) -> Checkpoint | None:
+    statement = select(Checkpoint).where(Checkpoint.name == name).order_by(Checkpoint.version.desc()).limit(1)
+    if version is not None:
+        statement = statement.where(Checkpoint.version == version)
+    return session.scalars(statement).one_or_none()
+
+
+def checkpoint_names(session: Session) -> Sequence[tuple[str, str]]:
+    """Name and kind of everything that a run can start from, newest first."""
+    newest = select(Checkpoint.name, Checkpoint.kind, func.max(Checkpoint.id).label("newest"))
+    newest = newest.group_by(Checkpoint.name, Checkpoint.kind)
+    rows = session.execute(newest.order_by(func.max(Checkpoint.id).desc()).limit(200))
+    return [(name, kind) for name, kind, _ in rows]
+
+
+def is_starter_coming(session: Session) -> bool:
+    waiting = select(Run.id).where(Run.checkpoint_name == "starter", Run.state.in_(("queued", "running"))).limit(1)
+    return session.scalar(waiting) is not None

@@ -1,0 +1,128 @@
+"""Verbs on runs: order one, cancel one. The run's row is the order; the worker takes it from there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import case, func, null, update
+from sqlalchemy.orm import Session
+
+from app.access import Person
+from app.datasets.order import NAME
+from app.doorbell import ring
+from app.errors import BadInput, Conflict, NoTrainer
+from app.models import Audit, Dataset, Run
+from app.runs.base_model import STARTER, check_base_model
+from app.runs.methods import Method
+from app.runs.queries import announced
+
+
+def order_run(
+    session: Session,
+    person: Person,
+    *,
+    method: str,
+    dataset: Dataset,
+    base_model: str = STARTER,
+    settings: Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> Run:
+    """Check an order against what live trainers announce and queue it. Raises BadInput or NoTrainer."""
+    chosen = method_named(session, method)
+    check_dataset(chosen, dataset)
+    check_base_model(session, chosen, base_model)
+    checkpoint_name = name or f"{dataset.name}-{method}"[:96]
+    if not NAME.fullmatch(checkpoint_name):
+        raise BadInput(
+            "A name has up to 96 small letters, digits, dots, hyphens and underscores, and begins with a letter or digit.",
+            field="name",
+        )
+    return queue_run(
+        session,
+        person,
+        method=method,
+        dataset=dataset,
+        base_model=base_model,
+        settings=chosen.read_settings(settings or {}),
+        checkpoint_name=checkpoint_name,
+    )
+
+
+def queue_run(
+    session: Session,
+    person: Person,
+    *,
+    method: str,
+    dataset: Dataset,
+    base_model: str,
+    settings: dict[str, Any],
+    checkpoint_name: str,
+) -> Run:
+    """Queue a run as it stands, for a trainer that may not be there yet; the trainer checks it when it takes it."""
+    run = Run(
+        method=method,
+        settings=settings,
+        dataset_id=dataset.id,
+        base_model=base_model,
+        checkpoint_name=checkpoint_name,
+        created_by=person.id,
+    )
+    session.add(run)
+    session.flush()  # its id goes through the doorbell
+    detail = {"run": run.id, "method": method, "dataset": f"{dataset.name} v{dataset.version}", "base": base_model}
+    session.add(Audit(user_id=person.id, action="run.ordered", subject=checkpoint_name, detail=detail))
+    ring(session, "runs.train", run.id)
+    return run
+
+
+def method_named(session: Session, name: str) -> Method:
+    """A method that a live trainer announces."""
+    there = announced(session)
+    if name in there.live:
+        return there.live[name]
+    offered = there.live or there.known
+    if offered and name not in there.known:
+        raise BadInput(f"There is no method “{name}”; the methods are {', '.join(sorted(offered))}.", field="method")
+    if there.live:
+        raise NoTrainer(
+            f"No trainer that is running now can do “{name}”; they can do {', '.join(sorted(there.live))}. Start one that "
+            "can, with `tiebreak worker train`.",
+            field="method",
+        )
+    raise NoTrainer("No trainer is running. Start one with `tiebreak worker train`, then order the run again.")
+
+
+def check_dataset(method: Method, dataset: Dataset) -> None:
+    """Raises BadInput when there is nothing in it that this method could learn from."""
+    train = dataset.counts["train"]
+    n_best = sum(n for outcome, n in train["outcomes"].items() if outcome != "all_bad")
+    if (train["tuples"] if method.needs == "order" else n_best) > 0:
+        return
+    what = "no group in which one response is better than another" if method.needs == "order" else "no good response"
+    raise BadInput(
+        f"“{dataset.name} v{dataset.version}” has {what} to train on. Judge more, then freeze a new version.",
+        field="dataset",
+    )
+
+
+def cancel_run(session: Session, person: Person, run: Run) -> Run:
+    """A queued run is cancelled at once; a running one is asked to end, which its trainer does at its next step."""
+    is_queued = Run.state == "queued"
+    changed = session.execute(
+        update(Run)
+        .where(Run.id == run.id, Run.state.in_(("queued", "running")))
+        .values(
+            cancel_requested_at=func.coalesce(Run.cancel_requested_at, func.now()),
+            state=case((is_queued, "cancelled"), else_=Run.state),
+            finished_at=case((is_queued, func.now()), else_=null()),
+        )
+        .returning(Run.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    session.refresh(run)
+    if changed is None and run.state != "cancelled":
+        raise Conflict(f"This run has {run.state} already; there is nothing left to cancel.")
+    if changed is not None:
+        session.add(
+            Audit(user_id=person.id, action="run.cancelled", subject=run.checkpoint_name, detail={"run": run.id})
+        )
+    return run

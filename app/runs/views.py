@@ -1,0 +1,197 @@
+"""Pages: the runs, the form that launches one, and one of them live."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+
+from app.access import Admin, Person
+from app.datasets.queries import dataset_named, newest_datasets
+from app.db import SessionDep
+from app.errors import BadInput, Mistake
+from app.keyset import After, Limit, cut
+from app.models import Dataset, Trainer
+from app.pages import Page, go_to, is_fragment_wanted, render
+from app.pages import gettext as _
+from app.runs.base_model import BLANK, STARTER
+from app.runs.chart import Chart
+from app.runs.curves import charts
+from app.runs.form import Field, fields, settings_typed, words
+from app.runs.methods import Method
+from app.runs.queries import (
+    Listed,
+    announced,
+    checkpoint_names,
+    curve,
+    is_starter_coming,
+    listed_run,
+    live_trainers,
+    run_by_id,
+    runs_ahead,
+    runs_page,
+)
+from app.runs.results import Change, changes, facts_in_words
+from app.runs.service import cancel_run, method_named, order_run
+
+router = APIRouter()
+OVER = frozenset({"finished", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunsPage(Page):
+    runs: Sequence[Listed]
+    next_after: int | None
+    trainers: Sequence[Trainer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchPage(Page):
+    """`method` is the chosen one; without any announced method there is only a sentence to show."""
+
+    trainers: Sequence[Trainer]
+    methods: Sequence[Method]
+    method: Method | None
+    fields: Sequence[Field]
+    datasets: Sequence[Dataset]
+    bases: Sequence[str]
+    typed: Mapping[str, str]
+    mistake: Mistake | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPage(Page):
+    """`seconds` is how long it has been running, or ran; `ahead` how many runs a queued one waits for."""
+
+    listed: Listed
+    is_over: bool
+    seconds: float | None
+    ahead: int
+    is_waiting_for_trainer: bool
+    charts: Sequence[Chart]
+    more_charts: Sequence[Chart]
+    changes: Sequence[Change]
+    facts: Sequence[tuple[str, str]]
+    settings: Sequence[tuple[str, str]]
+
+
+@router.get("/runs")
+def runs(request: Request, session: SessionDep, person: Admin, after: After = None, limit: Limit = 50) -> Response:
+    page = cut(runs_page(session, after=after, limit=limit), limit, key=lambda row: row.run.id)
+    shown = RunsPage(person=person, runs=page.rows, next_after=page.next_after, trainers=live_trainers(session))
+    return render(request, "runs/runs.html", shown)
+
+
+def launch_page(
+    session: Session, person: Person, typed: Mapping[str, str], mistake: Mistake | None = None
+) -> LaunchPage:
+    methods = announced(session).known
+    chosen = methods.get(typed.get("method", "")) or next(iter(methods.values()), None)
+    wrong = mistake if isinstance(mistake, BadInput) else None
+    return LaunchPage(
+        person=person,
+        trainers=live_trainers(session),
+        methods=list(methods.values()),
+        method=chosen,
+        fields=fields(chosen, typed, wrong) if chosen is not None else (),
+        datasets=newest_datasets(session),
+        bases=_bases(session, chosen),
+        typed=typed,
+        mistake=mistake,
+    )
+
+
+def _bases(session: Session, method: Method | None) -> list[str]:
+    """What the base model's input suggests; anything else that `base_model.py` knows can be typed."""
+    there = [name for name, kind in checkpoint_names(session) if not (method and method.kind != kind == "reward")]
+    starter = [STARTER] if STARTER not in there and is_starter_coming(session) else []
+    blank = [BLANK] if method is not None and method.name == "sft" else []
+    return sorted({*starter, *there}, key=lambda name: name != STARTER) + blank
+
+
+@router.get("/runs/new")
+def new_run(request: Request, session: SessionDep, person: Admin) -> Response:
+    return render(request, "runs/new_run.html", launch_page(session, person, dict(request.query_params)))
+
+
+@router.get("/runs/new/launch_form")
+def launch_form(request: Request, session: SessionDep, person: Admin) -> Response:
+    """The form for the method that was chosen, with what was typed so far."""
+    return render(request, "runs/_launch_form.html", launch_page(session, person, dict(request.query_params)))
+
+
+async def typed_form(request: Request) -> Mapping[str, str]:
+    """The form as it was sent: its fields are the method's, so they have no names that could be listed here."""
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+@router.post("/runs")
+def start_run(
+    request: Request, session: SessionDep, person: Admin, typed: Annotated[Mapping[str, str], Depends(typed_form)]
+) -> Response:
+    try:
+        run_id = _order(session, person, typed)
+    except Mistake as mistake:
+        page = launch_page(session, person, typed, mistake)
+        template = "runs/_launch_form.html" if is_fragment_wanted(request) else "runs/new_run.html"
+        return render(request, template, page, status=422)
+    return go_to(request, f"/runs/{run_id}")
+
+
+def _order(session: Session, person: Person, typed: Mapping[str, str]) -> int:
+    method = method_named(session, typed.get("method", ""))
+    if not typed.get("dataset"):
+        raise BadInput(_("Choose a dataset."), field="dataset")
+    run = order_run(
+        session,
+        person,
+        method=method.name,
+        dataset=dataset_named(session, typed["dataset"]),
+        base_model=typed.get("base_model", "").strip(),
+        settings=settings_typed(method, typed),
+        name=typed.get("name", "").strip() or None,
+    )
+    return run.id
+
+
+def run_page(session: Session, person: Person, run_id: int) -> RunPage:
+    found = listed_run(session, run_id)
+    run = found.run
+    is_over = run.state in OVER
+    end = run.finished_at or datetime.now(UTC)
+    drawn = charts(curve(session, run))
+    return RunPage(
+        person=person,
+        listed=found,
+        is_over=is_over,
+        seconds=max(0.0, (end - run.started_at).total_seconds()) if run.started_at is not None else None,
+        ahead=runs_ahead(session, run) if run.state == "queued" else 0,
+        is_waiting_for_trainer=run.state == "queued" and not live_trainers(session),
+        charts=drawn.main,
+        more_charts=drawn.more,
+        changes=changes(run.results),
+        facts=facts_in_words(run.facts),
+        settings=[(name, words(value)) for name, value in run.settings.items()],
+    )
+
+
+@router.get("/runs/{run_id}")
+def run(run_id: int, request: Request, session: SessionDep, person: Admin) -> Response:
+    return render(request, "runs/run.html", run_page(session, person, run_id))
+
+
+@router.get("/runs/{run_id}/progress")
+def progress(run_id: int, request: Request, session: SessionDep, person: Admin) -> Response:
+    """Asked for every two seconds until the run is over."""
+    return render(request, "runs/_progress.html", run_page(session, person, run_id))
+
+
+@router.post("/runs/{run_id}/cancel")
+def cancel(run_id: int, request: Request, session: SessionDep, person: Admin) -> Response:
+    cancel_run(session, person, run_by_id(session, run_id))
+    if is_fragment_wanted(request):
+        return render(request, "runs/_progress.html", run_page(session, person, run_id))
+    return go_to(request, f"/runs/{run_id}")

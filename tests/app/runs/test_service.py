@@ -1,0 +1,232 @@
+"""Ordering and cancelling runs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.access import Person
+from app.errors import BadInput, Conflict, NoTrainer
+from app.models import Audit, Dataset, Run, User
+from app.runs.service import cancel_run, order_run, queue_run
+from app.settings import get_settings
+from tests.trained import METHODS, make_checkpoint, make_dataset, make_run, make_trainer
+
+
+@pytest.fixture
+def admin(session: Session) -> Person:
+    user = User(email="dora@example.org", name="Dora", password_hash="", role="admin")
+    session.add(user)
+    session.flush()
+    return Person(user.id, user.name, "admin")
+
+
+@pytest.fixture
+def dataset(session: Session) -> Dataset:
+    return make_dataset(session)
+
+
+@pytest.fixture
+def starter(session: Session) -> None:
+    make_checkpoint(session, make_run(session, state="finished", checkpoint_name="starter"))
+
+
+def rung(session: Session) -> list[tuple[str, int]]:
+    return list(session.info.get("doorbells", []))
+
+
+def test_it_queues_a_run_and_rings(session: Session, admin: Person, dataset: Dataset, starter: None):
+    make_trainer(session)
+    run = order_run(session, admin, method="dpo", dataset=dataset, settings={"max_steps": 4})
+    session.refresh(run)
+    assert (run.state, run.base_model, run.checkpoint_name) == ("queued", "starter", "pairs-dpo")
+    assert run.settings == {"max_steps": 4, "learning_rate": 0.0, "seed": 0, "loss": "logistic", "beta": 0.1}
+    assert ("runs.train", run.id) in rung(session)
+    assert session.scalars(select(Audit.subject).where(Audit.action == "run.ordered")).one() == "pairs-dpo"
+
+
+def test_it_names_the_methods_that_live_trainers_know(session: Session, admin: Person, dataset: Dataset):
+    make_trainer(session)
+    with pytest.raises(BadInput, match="the methods are dpo, reward, sft") as caught:
+        order_run(session, admin, method="banana", dataset=dataset)
+    assert caught.value.field == "method"
+
+
+def test_it_names_the_methods_last_announced_when_no_trainer_lives(session: Session, admin: Person, dataset: Dataset):
+    make_trainer(session, seen_s_ago=3600)
+    with pytest.raises(BadInput, match="the methods are dpo, reward, sft"):
+        order_run(session, admin, method="banana", dataset=dataset)
+
+
+def test_it_says_that_no_trainer_is_running(session: Session, admin: Person, dataset: Dataset):
+    make_trainer(session, seen_s_ago=3600)
+    with pytest.raises(NoTrainer, match="tiebreak worker train"):
+        order_run(session, admin, method="dpo", dataset=dataset)
+
+
+def test_it_says_that_no_trainer_ever_came(session: Session, admin: Person, dataset: Dataset):
+    with pytest.raises(NoTrainer, match="tiebreak worker train"):
+        order_run(session, admin, method="banana", dataset=dataset)
+
+
+def test_it_says_when_only_a_trainer_that_is_gone_could_do_it(session: Session, admin: Person, dataset: Dataset):
+    make_trainer(session, "gone", seen_s_ago=3600)
+    make_trainer(session, "here", methods=METHODS[:1])
+    with pytest.raises(NoTrainer, match="they can do sft") as caught:
+        order_run(session, admin, method="dpo", dataset=dataset)
+    assert caught.value.field == "method"
+
+
+def test_it_believes_the_trainer_that_was_seen_last(session: Session, admin: Person, dataset: Dataset, starter: None):
+    make_trainer(session, "new", seen_s_ago=1, methods=[METHODS[0]])
+    make_trainer(session, "old", seen_s_ago=5, methods=[METHODS[0] | {"settings": []}])
+    run = order_run(session, admin, method="sft", dataset=dataset, settings={"seed": 7})
+    assert run.settings["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    ("method", "outcomes", "tuples", "words"),
+    [
+        ("dpo", {"tie": 3}, 0, "no group in which one response is better"),
+        ("reward", {"all_bad": 3}, 0, "no group in which one response is better"),
+        ("sft", {"all_bad": 3}, 0, "no good response"),
+    ],
+)
+def test_it_says_when_there_is_nothing_to_learn_from(
+    session: Session, admin: Person, starter: None, method: str, outcomes: dict[str, int], tuples: int, words: str
+):
+    make_trainer(session)
+    side = {"prompts": 3, "groups": 3, "tuples": tuples, "outcomes": outcomes}
+    dataset = make_dataset(session, "thin", {"train": side, "test": side})
+    with pytest.raises(BadInput, match=words) as caught:
+        order_run(session, admin, method=method, dataset=dataset)
+    assert caught.value.field == "dataset"
+
+
+def test_it_learns_the_best_of_ties(session: Session, admin: Person, starter: None):
+    make_trainer(session)
+    side = {"prompts": 3, "groups": 3, "tuples": 0, "outcomes": {"tie": 3}}
+    assert order_run(session, admin, method="sft", dataset=make_dataset(session, "t", {"train": side, "test": side}))
+
+
+@pytest.mark.parametrize(
+    ("method", "base_model"),
+    [
+        ("dpo", "starter"),
+        ("dpo", "starter@v1"),
+        ("reward", "scores"),
+        ("reward", "starter"),
+        ("sft", "blank"),
+        ("dpo", "org/model"),
+        ("dpo", "org/model.v2@refs/pr/1"),
+    ],
+)
+def test_it_starts_from_what_is_there(
+    session: Session, admin: Person, dataset: Dataset, starter: None, method: str, base_model: str
+):
+    make_trainer(session)
+    make_checkpoint(session, make_run(session, dataset, checkpoint_name="scores"), kind="reward")
+    assert order_run(session, admin, method=method, dataset=dataset, base_model=base_model).base_model == base_model
+
+
+@pytest.mark.parametrize(
+    ("method", "base_model", "words"),
+    [
+        ("dpo", "blank", "Only sft can start from a blank model"),
+        ("dpo", "nothing", "no checkpoint “nothing”"),
+        ("dpo", "starter@v9", "no checkpoint “starter@v9”"),
+        ("dpo", "scores", "is a reward model"),
+        ("dpo", "", "neither a checkpoint"),
+        ("dpo", "two words", "neither a checkpoint"),
+        ("dpo", "a/b/c", "no hub name"),
+        ("dpo", "org/../x", "no hub name"),
+        ("dpo", "/etc", "MODEL_FOLDERS"),
+        ("dpo", "../secret", "MODEL_FOLDERS"),
+        ("dpo", "~/models", "MODEL_FOLDERS"),
+    ],
+)
+def test_it_says_what_to_start_from_instead(
+    session: Session, admin: Person, dataset: Dataset, starter: None, method: str, base_model: str, words: str
+):
+    make_trainer(session)
+    make_checkpoint(session, make_run(session, dataset, checkpoint_name="scores"), kind="reward")
+    with pytest.raises(BadInput, match=words) as caught:
+        order_run(session, admin, method=method, dataset=dataset, base_model=base_model)
+    assert caught.value.field == "base_model"
+
+
+def test_it_starts_from_allowed_folders_only(
+    session: Session, admin: Person, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    make_trainer(session)
+    monkeypatch.setenv("MODEL_FOLDERS", str(tmp_path / "models"))
+    get_settings.cache_clear()
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "way-out").symlink_to("/etc")
+    try:
+        inside = str(tmp_path / "models" / "tiny")
+        assert order_run(session, admin, method="dpo", dataset=dataset, base_model=inside).base_model == inside
+        for outside in (str(tmp_path / "models" / ".." / "other"), str(tmp_path / "models" / "way-out")):
+            with pytest.raises(BadInput, match="MODEL_FOLDERS"):
+                order_run(session, admin, method="dpo", dataset=dataset, base_model=outside)
+    finally:
+        get_settings.cache_clear()
+
+
+def test_it_waits_behind_the_starter_while_that_is_trained(session: Session, admin: Person, dataset: Dataset):
+    make_trainer(session)
+    with pytest.raises(BadInput, match="tiebreak starter"):
+        order_run(session, admin, method="dpo", dataset=dataset)
+    make_run(session, dataset, checkpoint_name="starter")
+    assert order_run(session, admin, method="dpo", dataset=dataset).base_model == "starter"
+
+
+@pytest.mark.parametrize("name", ["Not so", "../x", "-a", "a" * 97])
+def test_it_wants_a_name_that_can_stand_in_an_address(
+    session: Session, admin: Person, dataset: Dataset, starter: None, name: str
+):
+    make_trainer(session)
+    with pytest.raises(BadInput) as caught:
+        order_run(session, admin, method="dpo", dataset=dataset, name=name)
+    assert caught.value.field == "name"
+
+
+def test_it_makes_a_name_that_is_not_too_long(session: Session, admin: Person, starter: None):
+    make_trainer(session)
+    dataset = make_dataset(session, "a" * 96)
+    assert len(order_run(session, admin, method="dpo", dataset=dataset).checkpoint_name) == 96
+
+
+def test_it_queues_the_starter_before_there_is_a_trainer(session: Session, admin: Person, dataset: Dataset):
+    told: dict[str, Any] = {"method": "sft", "base_model": "blank", "settings": {}, "checkpoint_name": "starter"}
+    run = queue_run(session, admin, dataset=dataset, **told)
+    assert rung(session) == [("runs.train", run.id)]
+
+
+def test_it_cancels_a_queued_run_at_once(session: Session, admin: Person):
+    run = cancel_run(session, admin, make_run(session))
+    assert run.state == "cancelled"
+    assert run.finished_at is not None
+
+
+def test_it_asks_a_running_run_to_end(session: Session, admin: Person):
+    run = cancel_run(session, admin, make_run(session, state="running"))
+    assert (run.state, run.finished_at) == ("running", None)
+    first = run.cancel_requested_at
+    assert first is not None
+    assert cancel_run(session, admin, run).cancel_requested_at == first
+
+
+def test_it_can_be_cancelled_twice(session: Session, admin: Person):
+    run = cancel_run(session, admin, make_run(session))
+    assert cancel_run(session, admin, run).state == "cancelled"
+    assert len(session.scalars(select(Audit).where(Audit.action == "run.cancelled")).all()) == 1
+
+
+@pytest.mark.parametrize("state", ["finished", "failed"])
+def test_it_cannot_cancel_what_is_over(session: Session, admin: Person, state: str):
+    with pytest.raises(Conflict, match=f"has {state} already"):
+        cancel_run(session, admin, make_run(session, state=state))
+    assert session.scalars(select(Run.state)).one() == state
