@@ -172,7 +172,7 @@ def further_indexes() -> str:
 
 
 def pip(*words: str, **environment: str) -> None:
-    """Shows what is being downloaded, and of the rest only what matters when it fails."""
+    """Shows what takes long, and of the rest only what matters when it fails."""
     quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore", "PIP_PROGRESS_BAR": "off"}
     command = [str(PYTHON), "-m", "pip", *words]
     heard = []
@@ -186,7 +186,7 @@ def pip(*words: str, **environment: str) -> None:
     ) as running:
         for line in running.stdout or ():
             heard.append(line.rstrip())
-            if line.lstrip().startswith(("Downloading", "Installing collected")) and ".metadata" not in line:
+            if "Downloading" in line and line.rstrip().endswith(" MB)") or line.startswith("Installing collected"):
                 say("  " + line.strip()[:110])
     if running.returncode:
         raise NotSetUpError(advice("\n".join(heard[-25:])))
