@@ -14,6 +14,8 @@ from app.errors import BadInput
 from app.imports.found import LONGEST_RECORD_BYTES, Found
 
 _OF_RESPONSE = re.compile(r"(response|model|score|tier)_(\d{1,3})")
+# how `surrogateescape` keeps a byte that is not UTF-8
+_UNDECODED = re.compile("[\udc80-\udcff]")
 _WHOLE_NUMBER = re.compile(r"-?\d{1,9}")
 csv.field_size_limit(LONGEST_RECORD_BYTES)
 
@@ -80,7 +82,7 @@ def _row(line: int, columns: Sequence[str], cells: Sequence[str]) -> Found:
         return Found(
             line, problem=f"there are {len(cells)} cells in this row, and {len(columns)} columns on the first line"
         )
-    if any("\udc80" <= sign <= "\udcff" for cell in cells if not cell.isascii() for sign in cell):
+    if any(_UNDECODED.search(cell) for cell in cells):
         return Found(line, problem="not UTF-8; save the file as UTF-8")
     return Found(line, _record(dict(zip(columns, cells, strict=True))))
 

@@ -11,8 +11,13 @@ from collections.abc import Iterator
 from app.imports.found import LONGEST_RECORD_BYTES, Found
 from app.imports.json_lines import TOO_LONG, parsed
 
-_OUTSIDE = re.compile(rb'["\[\]{},]')
-_INSIDE = re.compile(rb'["\\]')
+# What may be passed over: whole strings and everything else that opens or closes nothing. Possessive, so nothing is
+# tried twice. Between elements a comma counts too.
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_WITHIN = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+", re.DOTALL)
+_BETWEEN = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+", re.DOTALL)
+_REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_OPENING, _CLOSING, _QUOTE, _BACKSLASH, _COMMA = b"[{", b"]}", ord('"'), ord("\\"), ord(",")
 
 
 class _Scanner:
@@ -27,21 +32,26 @@ class _Scanner:
         """Positions of the array's own brackets and of the commas between its elements."""
         at = 1 if self.is_escaped else 0
         self.is_escaped = False
-        while found := (_INSIDE if self.in_string else _OUTSIDE).search(chunk, at):
-            at = found.end()
-            sign = found.group()
-            if sign == b"\\":
-                self.is_escaped = at == len(chunk)
-                at += 1
-            elif sign == b'"':
-                self.in_string = not self.in_string
+        while (at := self._after_what_counts_nothing(chunk, at)) < len(chunk):
+            sign = chunk[at]
+            if self.in_string:
+                self.is_escaped = sign == _BACKSLASH  # the last byte of the chunk; the next one is the escaped sign
+                self.in_string = self.is_escaped
+            elif sign == _QUOTE:
+                self.in_string = True
             elif self._is_border(sign):
-                yield found.start()
+                yield at
+            at += 1
 
-    def _is_border(self, sign: bytes) -> bool:
+    def _after_what_counts_nothing(self, chunk: bytes, at: int) -> int:
+        passed = _REST_OF_STRING if self.in_string else _WITHIN if self.depth > 1 else _BETWEEN
+        found = passed.match(chunk, at)
+        return found.end() if found else at
+
+    def _is_border(self, sign: int) -> bool:
         before = self.depth
-        self.depth += 1 if sign in b"[{" else -1 if sign in b"]}" else 0
-        return min(before, self.depth) == 0 or (sign == b"," and before == 1)
+        self.depth += (sign in _OPENING) - (sign in _CLOSING)
+        return min(before, self.depth) == 0 or (sign == _COMMA and before == 1)
 
 
 class _Element:

@@ -4,6 +4,7 @@ Who is asking, and for which project, is settled before the first byte is read. 
 the framework would read the whole body first and ask afterwards.
 """
 
+import io
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Upload:
     file: BinaryIO
     media_type: str = ""
     name: str = ""
+    pasted: str = ""
 
 
 def program_target(slug: str, person: MayImport, session: SessionDep) -> Target:
@@ -106,12 +108,8 @@ async def sent_form(request: Request, target: Annotated[Target, Depends(browser_
 def _pasted(target: Target, records: object) -> Upload:
     if not isinstance(records, str) or not records.strip():
         raise BadInput("choose a file, or paste records")
-    file = tempfile.TemporaryFile()  # noqa: SIM115 -- closed when the request is over and nobody holds it
-    file.write(records.encode(errors="surrogateescape"))
-    file.seek(0)
-    return Upload(target, file, name=PASTED)
+    return Upload(target, io.BytesIO(records.encode()), name="pasted", pasted=records)
 
 
-PASTED = "pasted"
 SentBody = Annotated[Upload, Depends(sent_body, scope="function")]
 SentForm = Annotated[Upload, Depends(sent_form, scope="function")]

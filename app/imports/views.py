@@ -18,6 +18,7 @@ from app.kinds import Kind, kind_named
 from app.models import Audit, Project
 from app.pages import Page, go_to, render
 from app.projects.queries import project_for
+from app.settings import get_settings
 
 router = APIRouter()
 
@@ -27,7 +28,8 @@ class ImportPage(Page):
     project: Project
     kind: Kind
     recent: Sequence[Audit]
-    limit_bytes: int
+    limit_mb: int
+    pasted: str = ""
     mistake: Mistake | None = None
 
 
@@ -42,13 +44,16 @@ def import_form(request: Request, session: SessionDep, person: Admin, slug: str)
     return render(request, "imports/import.html", import_page(session, person, project_for(session, person, slug)))
 
 
-def import_page(session: SessionDep, person: Admin, project: Project, mistake: Mistake | None = None) -> ImportPage:
+def import_page(
+    session: SessionDep, person: Admin, project: Project, mistake: Mistake | None = None, pasted: str = ""
+) -> ImportPage:
     return ImportPage(
         person=person,
         project=project,
         kind=kind_named(project.kind),
         recent=recent_imports(session, project),
-        limit_bytes=upload_limit_bytes(),
+        limit_mb=get_settings().upload_limit_mb,
+        pasted=pasted,
         mistake=mistake,
     )
 
@@ -60,7 +65,7 @@ def import_items(request: Request, session: SessionDep, sent: SentForm) -> Respo
         stream = records(sent.file, limit_bytes=upload_limit_bytes(), media_type=sent.media_type, name=sent.name)
         report = import_records(session, project, person, stream, source=sent.name)
     except (BadInput, TooLarge, Conflict) as mistake:
-        page = import_page(session, person, project, mistake)
+        page = import_page(session, person, project, mistake, sent.pasted)
         return render(request, "imports/import.html", page, status=mistake.status)
     return go_to(request, f"/projects/{project.slug}/imports/{report.id}")
 

@@ -1,6 +1,7 @@
 """Verbs on projects: make one, change its settings, say who takes part."""
 
 import re
+import unicodedata
 
 from sqlalchemy import case, delete, func, update
 from sqlalchemy.dialects.postgresql import insert
@@ -48,6 +49,12 @@ def create_project(
         raise Conflict(f"there is a project “{slug}” already; choose another short name", field="slug")
     session.add(Audit(user_id=person.id, action="project.created", subject=slug, detail={"kind": kind}))
     return added
+
+
+def slug_of(name: str) -> str:
+    """A short name made from a name, for those who give none; empty when it has no letters that would do."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63].rstrip("-")
 
 
 def _settings(name: str, guidelines: str, judgments_per_item: int, lease_minutes: int) -> dict[str, str | int]:

@@ -105,7 +105,7 @@ def create_project(request: Request, session: SessionDep, person: Admin, form: F
         project = service.create_project(
             session,
             person,
-            slug=form.get("slug", "").strip(),
+            slug=form.get("slug", "").strip() or service.slug_of(form.get("name", "")),
             name=form.get("name", ""),
             kind=form.get("kind", ""),
             guidelines=form.get("guidelines", ""),
