@@ -186,7 +186,7 @@ def pip(*words: str, **environment: str) -> None:
     ) as running:
         for line in running.stdout or ():
             heard.append(line.rstrip())
-            if "Downloading" in line and line.rstrip().endswith(" MB)") or line.startswith("Installing collected"):
+            if ("Downloading" in line and line.rstrip().endswith(" MB)")) or line.startswith("Installing collected"):
                 say("  " + line.strip()[:110])
     if running.returncode:
         raise NotSetUpError(advice("\n".join(heard[-25:])))
