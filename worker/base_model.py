@@ -1,0 +1,84 @@
+"""Where a run starts from: turns the words of its order into weights on this machine.
+
+blank                    a new model for the dataset's texts, `starter.py`
+name, name@v3            one of our checkpoints, the newest version unless named; copied out of storage, sums checked
+/folder                  below one of MODEL_FOLDERS
+org/name, …@revision     from the hub, fetched by `transformers` itself
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from sqlalchemy import select
+
+from app.db import work_unit
+from app.errors import BadInput
+from app.models import Checkpoint
+from app.settings import get_settings
+from app.storage import Stored, fetch
+from worker import policy, starter
+from worker.groups import Group
+from worker.policy import Kind, Model
+
+BLANK = "blank"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to start from and how to hold it. ``words`` are those of the order."""
+
+    words: str
+    kind: Kind
+    lora_rank: int
+
+
+def start_model(order: Order, groups: Sequence[Group], folder: Path, device: torch.device) -> tuple[Model, str]:
+    """The model before its first step, and what exactly it is. ``folder`` takes the files that must be fetched."""
+    if order.words == BLANK:
+        network, tokenizer = starter.blank(groups)
+        model = policy.prepare(order.kind, network, tokenizer, lora_rank=order.lora_rank, device=device)
+        return model, "blank: new weights and a tokenizer learnt from this dataset"
+    if order.words.startswith(("/", ".", "~")):
+        source, exactly = allowed_folder(order.words), order.words
+    elif "/" in order.words:
+        return policy.load(order.kind, order.words, lora_rank=order.lora_rank, device=device), order.words
+    else:
+        checkpoint = find_checkpoint(order.words)
+        if checkpoint.kind == "reward" and order.kind == "policy":
+            raise BadInput(
+                f"“{order.words}” is a reward model, which writes no text; choose a policy.", field="base_model"
+            )
+        source = copy_checkpoint(checkpoint, folder)
+        exactly = f"{checkpoint.name} v{checkpoint.version}, manifest {checkpoint.sha256}"
+    return policy.load(order.kind, source, lora_rank=order.lora_rank, device=device), exactly
+
+
+def find_checkpoint(words: str) -> Checkpoint:
+    name, _, version = words.partition("@v")
+    wanted = [Checkpoint.name == name, *([Checkpoint.version == int(version)] if version else [])]
+    with work_unit() as session:
+        newest_first = select(Checkpoint).where(*wanted).order_by(Checkpoint.version.desc())
+        checkpoint = session.scalars(newest_first.limit(1)).one_or_none()
+    if checkpoint is None:
+        how = "make it with `tiebreak starter`" if name == "starter" else "choose one from the list of checkpoints"
+        raise BadInput(f"There is no checkpoint “{words}”; {how}.", field="base_model")
+    return checkpoint
+
+
+def copy_checkpoint(checkpoint: Checkpoint, folder: Path) -> Path:
+    target = folder / "base"
+    for file in checkpoint.files:
+        stored = Stored(**file)
+        fetch(checkpoint.prefix, stored, target / stored.path)
+    return target
+
+
+def allowed_folder(words: str) -> Path:
+    folder = Path(words).resolve()
+    if not any(folder.is_relative_to(allowed) for allowed in get_settings().allowed_model_folders):
+        raise BadInput(f"{words} is below none of the folders that MODEL_FOLDERS allows.", field="base_model")
+    if not folder.is_dir():
+        raise BadInput(f"{words} is no folder on the trainer's machine.", field="base_model")
+    return folder

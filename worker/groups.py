@@ -1,0 +1,56 @@
+"""One row of a dataset file: a prompt, its responses and the order that people gave them. Standard library only."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A judged group. ``tiers`` are aligned with ``responses``: 1 is best, equal tiers tie, None was not judged."""
+
+    prompt: tuple[Mapping[str, str], ...]
+    responses: tuple[str, ...]
+    tiers: tuple[int | None, ...]
+    outcome: str = "ranked"
+    weight: float = 1.0
+    answer: str | None = None
+
+    def judged(self) -> bool:
+        """Whether any response has a tier; those of a group said to be all bad may have none."""
+        return any(tier is not None for tier in self.tiers)
+
+    def best(self) -> tuple[str, ...]:
+        """The responses in the best tier; none when all were said to be bad."""
+        judged = [tier for tier in self.tiers if tier is not None]
+        if self.outcome == "all_bad" or not judged:
+            return ()
+        return tuple(text for text, tier in zip(self.responses, self.tiers, strict=True) if tier == min(judged))
+
+
+def read_groups(path: Path) -> list[Group]:
+    """All rows of a dataset's JSONL file, in the order of the file."""
+    with path.open(encoding="utf-8") as lines:
+        return [_group(json.loads(line)) for line in lines if line.strip()]
+
+
+def _group(row: Mapping[str, Any]) -> Group:
+    return Group(
+        prompt=tuple(row["prompt"]),
+        responses=tuple(row["responses"]),
+        tiers=tuple(row["tiers"]),
+        outcome=row["outcome"],
+        weight=float(row.get("weight", 1.0)),
+        answer=_answer(row.get("metadata")),
+    )
+
+
+def _answer(metadata: str | Mapping[str, Any] | None) -> str | None:
+    """The one right answer, for tasks that code can check: metadata {"rule": "exact", "answer": …}."""
+    facts = json.loads(metadata) if isinstance(metadata, str) and metadata else metadata
+    if not isinstance(facts, Mapping) or facts.get("rule") != "exact":
+        return None
+    answer = facts.get("answer")
+    return str(answer) if answer is not None else None

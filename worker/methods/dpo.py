@@ -1,0 +1,55 @@
+"""DPO: move probability from worse responses to better ones, without a reward model.
+
+Source: Rafailov et al. 2023, arXiv:2305.18290, eq. 7, for groups of any size.
+
+Derivation
+  1  P(a⁺ ≻ a⁻ | x) = σ(r(x, a⁺) − r(x, a⁻))                       Bradley–Terry, `objectives/ranking.py`
+  2  r(x, a) = β log π*(a|x)/π_ref(a|x) + β log Z(x)                the implicit reward, `objectives/scores.py`
+  3  put 2 into 1: Z(x) cancels, and −log P is the logistic ranking loss of the scores β (log π_θ − log π_ref).
+
+Before the first step π_θ = π_ref, so all scores are 0 and the loss is ln 2 per pair; `train.py` stops a run for which
+it is not. β is the strength of the KL penalty: small β lets the policy move far.
+
+Left out: label smoothing, length normalisation (long responses weigh more), a term for the best response itself. The
+log-probability of the better responses may fall while the margin grows; that is the loss's nature, not a fault.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from worker.batches import Batch
+from worker.groups import Group
+from worker.methods.preference import Preference, order_share, ordered, ranking_tally
+from worker.methods.settings import setting
+from worker.methods.tally import Tally
+from worker.objectives.scores import implicit_reward
+from worker.policy import Kind, Model, logp
+
+NAME, TITLE = "dpo", "Direct preference optimisation"
+KIND: Kind = "policy"
+NEEDS = "order"
+LEARNING_RATE = 3e-4
+REFERENCE = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Preference):
+    beta: float = setting(0.1, low=0.001, high=10.0, help="How strongly to stay near the start model.")
+
+
+def examples(groups: Sequence[Group]) -> list[Group]:
+    """The groups that have an order."""
+    return ordered(groups)
+
+
+def share(batch: Batch) -> Tensor:
+    """What the summed loss is divided by: the weight of the groups that have an order, shape ()."""
+    return order_share(batch)
+
+
+def loss(model: Model, batch: Batch, settings: Settings) -> Tally:
+    """Ranking loss of the implicit rewards, nats, summed over groups; margins are in units of reward."""
+    scores_GK = implicit_reward(batch.grouped(logp(model, batch)), batch.reference_GK, settings.beta)
+    return ranking_tally(scores_GK, batch, settings)

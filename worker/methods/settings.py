@@ -1,0 +1,86 @@
+"""Settings of a method: typed fields that a launch form can be drawn from, and the strict reading of what it sends.
+
+A trainer announces ``describe(method)`` in its row; the web application draws the form from that and knows nothing else
+about a method. Whoever orders a run sends a JSON object, which ``read_settings`` checks again here.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from app.errors import BadInput
+
+
+def setting(
+    default: float | str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    help: str,  # noqa: A002 -- the word the form uses
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A field of a ``Settings`` dataclass with what a form needs to know. ``low`` and ``high`` are allowed values."""
+    facts = {"low": low, "high": high, "choices": choices, "help": help}
+    return field(default=default, metadata=MappingProxyType(facts))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The settings that every method shares."""
+
+    max_steps: int = setting(0, low=0, high=1_000_000, help="Stop after this many steps; 0 lets the epochs decide.")
+    epochs: int = setting(1, low=1, high=1000, help="How often the training split is gone through.")
+    learning_rate: float = setting(
+        0.0, low=0.0, high=1.0, help="Peak step size after warm-up; 0 picks one for the method and the model's size."
+    )
+    groups_per_step: int = setting(32, low=1, high=4096, help="Judged groups that one step of the optimizer looks at.")
+    max_length: int = setting(
+        512, low=16, high=131_072, help="Longest prompt with response, in tokens; what is cut is counted."
+    )
+    seed: int = setting(0, low=0, high=2**31 - 1, help="Order of the groups and new weights follow from it.")
+    lora_rank: int = setting(
+        0, low=0, high=512, help="Train low-rank adapters of this rank and merge them at the end; 0 trains all weights."
+    )
+
+
+def read_settings(kind: type[Training], given: Mapping[str, Any]) -> Training:
+    """The settings that a JSON object asks for, defaults filled in. Raises BadInput that names the field."""
+    known = {item.name: item for item in fields(kind)}
+    for name in given:
+        if name not in known:
+            raise BadInput(f"There is no setting {name!r}. Known settings: {', '.join(known)}.", field=name)
+    return kind(**{name: _read(known[name], value) for name, value in given.items()})
+
+
+def _read(item: Field[Any], value: Any) -> Any:
+    """One value in its field's type and range. A bool is no number, and no number is not a number."""
+    if item.type is str:
+        if value not in item.metadata["choices"]:
+            raise BadInput(f"{item.name} must be one of {', '.join(item.metadata['choices'])}.", field=item.name)
+        return value
+    number = value if type(value) is int or (item.type is float and type(value) is float) else None
+    if number is None:
+        wanted = "a whole number" if item.type is int else "a number"
+        raise BadInput(f"{item.name} must be {wanted}, not {value!r}.", field=item.name)
+    low, high = item.metadata["low"], item.metadata["high"]
+    if not math.isfinite(number) or not low <= number <= high:
+        raise BadInput(f"{item.name} must lie between {low} and {high}, not {number}.", field=item.name)
+    return float(number) if item.type is float else number
+
+
+def describe_settings(kind: type[Training]) -> list[dict[str, Any]]:
+    """What a launch form needs to know of each field, in display order, ready for JSON."""
+    return [
+        {
+            "name": item.name,
+            "type": item.type.__name__ if isinstance(item.type, type) else item.type,
+            "default": item.default,
+            "low": item.metadata["low"],
+            "high": item.metadata["high"],
+            "choices": list(item.metadata["choices"]),
+            "help": item.metadata["help"],
+        }
+        for item in fields(kind)
+    ]

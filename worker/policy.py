@@ -1,0 +1,194 @@
+"""Loads policy and reward models with their tokenizer, and runs them on a batch.
+
+Any `transformers` model serves: a folder or a hub name. Code from a hub is never executed (``trust_remote_code=False``) and
+weights come from safetensors alone, since a pickle is code too. Everything is float32, on the CPU and on a GPU.
+
+There is no second copy of a model for the reference. The reference is the start model, so its log-probabilities are
+computed by the very function that training uses, before the first step, and kept. Models stay in eval mode throughout:
+all that training mode would add is dropout, which would make policy and reference differ before anything was learnt.
+
+A reward model is ``AutoModelForSequenceClassification`` with one label, whose score is read at the last token that is not
+the padding's. So the padding's id must differ from the end token's, or the score would be read one token too early.
+
+Left out: half precision, gradient checkpointing, several devices.
+
+Shape key: R rows (responses) of a batch, T tokens.
+"""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import transformers
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+from app.errors import BadInput
+from worker.batches import Batch
+from worker.logp import response_logp
+
+Kind = Literal["policy", "reward"]
+
+# For tokenizers without a chat template: plain text, so that no token has to be added to the vocabulary.
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] }}"
+    "{{ eos_token if message['role'] == 'assistant' else '' }}\n\n{% endfor %}"
+    "{% if add_generation_prompt %}Assistant: {% endif %}"
+)
+PAD_TOKEN = "<|pad|>"  # noqa: S105 -- a token of a vocabulary, not a password
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with its tokenizer on its device. With LoRA, ``adapted`` is the wrapper that can merge the adapters."""
+
+    kind: Kind
+    network: Any
+    tokenizer: Any
+    device: torch.device
+    adapted: Any = None
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(weights.numel() for weights in self.network.parameters())
+
+    def trainable(self) -> list[nn.Parameter]:
+        """The weights that training changes: all of them, or the adapters."""
+        return [weights for weights in self.network.parameters() if weights.requires_grad]
+
+
+def pick_device() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def seed_everything(seed: int) -> None:
+    """Everything random in a run follows from this: new weights first of all, so it comes before any model is made."""
+    random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def load(kind: Kind, source: Path | str, *, lora_rank: int, device: torch.device) -> Model:
+    """A model to train from a folder (Path) or a hub name (str, `org/name` or `org/name@revision`). Raises BadInput with what can be done about it."""
+    safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": isinstance(source, Path)}
+    if isinstance(source, str) and "@" in source:
+        source, safe["revision"] = source.split("@", 1)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **safe)
+        auto = AutoModelForCausalLM if kind == "policy" else AutoModelForSequenceClassification
+        extra = {} if kind == "policy" else {"num_labels": 1}
+        network, report = auto.from_pretrained(
+            source, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **safe, **extra
+        )
+    except (OSError, ValueError, RuntimeError) as problem:
+        raise BadInput(
+            f"The base model {str(source)!r} cannot be loaded: {_first_line(problem)} It must be a folder or hub name with a "
+            "tokenizer and safetensors weights that transformers knows without extra code.",
+            field="base_model",
+        ) from problem
+    settle_missing(kind, network, set(report["missing_keys"]), str(source))
+    return prepare(kind, network, tokenizer, lora_rank=lora_rank, device=device)
+
+
+def settle_missing(kind: Kind, network: Any, missing: set[str], source: str) -> None:
+    """Refuse a model with holes. Only a reward head may be new, and it begins at zero.
+
+    With a head of zeros a reward model that has seen no judgment has no opinion: all scores are equal, its accuracy is ½
+    and its loss starts at ln 2 per pair.
+    """
+    body = network.base_model_prefix + "."
+    if holes := [name for name in sorted(missing) if kind == "policy" or name.startswith(body)]:
+        raise BadInput(
+            f"The base model {source!r} lacks weights that a {kind} needs: {', '.join(holes[:3])}.", field="base_model"
+        )
+    for name, weights in network.named_parameters():
+        if name in missing:
+            nn.init.zeros_(weights)
+
+
+def prepare(kind: Kind, network: Any, tokenizer: Any, *, lora_rank: int, device: torch.device) -> Model:
+    """Tokenizer and network made to fit each other, in eval mode, on the device, with adapters if asked for."""
+    settle_tokens(network, tokenizer)
+    if kind == "policy":
+        check_head(network)
+    adapted = _adapt(kind, network, lora_rank) if lora_rank else None
+    return Model(kind, network.to(device).eval(), tokenizer, device, adapted)
+
+
+def settle_tokens(network: Any, tokenizer: Any) -> None:
+    """An end token, a padding token that is another one, and a chat template. Raises BadInput without an end token."""
+    if tokenizer.eos_token_id is None:
+        raise BadInput(
+            "The base model's tokenizer has no end token, so nothing could ever end a response.", field="base_model"
+        )
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
+        tokenizer.add_special_tokens({"pad_token": PAD_TOKEN})
+    if len(tokenizer) > network.get_input_embeddings().num_embeddings:
+        network.resize_token_embeddings(len(tokenizer))
+    network.config.get_text_config().pad_token_id = network.config.pad_token_id = tokenizer.pad_token_id
+    if getattr(network, "generation_config", None) is not None:
+        network.generation_config.pad_token_id = tokenizer.pad_token_id
+        network.generation_config.eos_token_id = tokenizer.eos_token_id
+    if tokenizer.chat_template is None:
+        adds_bos = tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
+        tokenizer.chat_template = ("{{ bos_token }}" if adds_bos else "") + PLAIN_TEMPLATE
+
+
+@torch.no_grad()
+def check_head(network: Any) -> None:
+    """Make sure that head(body(x)) is what the network calls its logits, since `logp` goes that way.
+
+    Some architectures scale or cap their logits between the two. Training those here would be quietly wrong.
+    """
+    ids_RT = torch.arange(8)[None] % network.config.get_text_config().vocab_size
+    network.eval()
+    ours = network.get_output_embeddings()(network.base_model(input_ids=ids_RT, use_cache=False).last_hidden_state)
+    if not torch.allclose(ours, network(input_ids=ids_RT, use_cache=False).logits, atol=1e-4, rtol=1e-4):
+        name = type(network).__name__
+        raise BadInput(
+            f"{name} changes its logits after its output layer, which is not supported yet.", field="base_model"
+        )
+
+
+def _adapt(kind: Kind, network: Any, rank: int) -> Any:
+    """Low-rank adapters on every linear layer (Hu et al. 2021, arXiv:2106.09685), put into the network in place.
+
+    No dropout, so that the adapted start model is the start model to the last bit. A reward head is trained whole.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model  # noqa: PLC0415 -- a second of import that most runs do without
+
+    task = TaskType.CAUSAL_LM if kind == "policy" else TaskType.SEQ_CLS
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type=task)
+    return get_peft_model(network, config)
+
+
+def logp(model: Model, batch: Batch) -> Tensor:
+    """The log π(response | prompt), nats, summed over the response's tokens with the end token: (R,)."""
+    network = model.network
+    hidden_RTD = network.base_model(
+        input_ids=batch.ids_RT, attention_mask=batch.attention_RT.long(), use_cache=False
+    ).last_hidden_state
+    head = network.get_output_embeddings()
+    return response_logp(hidden_RTD, head, batch.ids_RT, batch.response_RT, network.config.get_text_config().vocab_size)
+
+
+def rewards(model: Model, batch: Batch) -> Tensor:
+    """The reward head's score of each response, as plain `transformers` gives it: float32, (R,)."""
+    scores_R1: Tensor = model.network(
+        input_ids=batch.ids_RT, attention_mask=batch.attention_RT.long(), use_cache=False
+    ).logits
+    return scores_R1[:, 0].float()
+
+
+def merged(model: Model) -> Any:
+    """The network as plain `transformers` weights: adapters, if any, added into the weights they adapt."""
+    return model.network if model.adapted is None else model.adapted.merge_and_unload()
+
+
+def _first_line(problem: Exception) -> str:
+    return next(iter(str(problem).splitlines()), type(problem).__name__)

@@ -1,0 +1,78 @@
+"""A trained model as a folder that plain `transformers` loads, into storage, and then its row.
+
+The folder holds the weights in safetensors (LoRA merged), config, tokenizer with its chat template, a model card made from
+facts, and `manifest.json` with the SHA-256 of every other file. Its name in storage is the run's own, so an attempt that was
+overtaken can spoil no other's files; the version is given in the transaction that ends the run.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.models import Dataset, Run
+from app.storage import Stored, sha256_of, store_file
+from worker.policy import Model, merged
+from worker.report import Report
+
+MANIFEST = "manifest.json"
+LOADED_WITH = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
+
+
+def publish(report: Report, run: Run, dataset: Dataset, model: Model, results: dict[str, Any], folder: Path) -> None:
+    """Write the folder, store its files, then close the run with its checkpoint. Raises Fenced if it is ours no more."""
+    folder.mkdir()
+    merged(model).save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
+    (folder / "README.md").write_text(card(run, dataset, model, results), encoding="utf-8")
+    write_manifest(folder)
+    prefix = f"checkpoints/{run.checkpoint_name}/run-{run.id}-{report.fence}"
+    files = [store_file(prefix, name, folder / name) for name in names(folder)]
+    report.publish(run, model.kind, prefix, files, sha256_of(folder / MANIFEST), results)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def write_manifest(folder: Path) -> None:
+    files = [Stored(name, (folder / name).stat().st_size, sha256_of(folder / name)).as_json() for name in names(folder)]
+    (folder / MANIFEST).write_text(json.dumps({"files": files}, indent=1) + "\n", encoding="utf-8")
+
+
+def card(run: Run, dataset: Dataset, model: Model, results: Mapping[str, Any]) -> str:
+    """The model card: what it was made from, with which settings, and what it measured on prompts it never saw."""
+    loader = LOADED_WITH[model.kind]
+    before, after = results["before"], results["after"]
+    rows = [f"| {name} | {shown(before.get(name))} | {shown(after.get(name))} |" for name in after]
+    library = f"---\nlibrary_name: transformers\ntags: [tiebreak, {run.method}]\n---\n"
+    return "\n".join(
+        [
+            library,
+            f"# {run.checkpoint_name}",
+            "",
+            f"A {model.kind} model trained with `{run.method}` by run {run.id} of Tiebreak.",
+            "",
+            f"- Dataset: {dataset.name} v{dataset.version}, SHA-256 `{dataset.sha256}`",
+            f"- Started from: {run.facts['started_from']}",
+            f"- Settings: `{json.dumps(run.facts['settings'])}`",
+            f"- Parameters: {model.n_parameters:,}",
+            f"- Made with: {', '.join(f'{name} {version}' for name, version in run.facts['versions'].items())}",
+            "",
+            "| on the test split | before | after |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "```python",
+            f"from transformers import {loader}, AutoTokenizer",
+            "",
+            f"model = {loader}.from_pretrained(folder)",
+            "tokenizer = AutoTokenizer.from_pretrained(folder)",
+            "```",
+            "",
+        ]
+    )
+
+
+def shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"

@@ -1,0 +1,122 @@
+"""What a trainer says about its run while it goes: each time one short transaction that names its fence.
+
+A write that meets another fence, or a run that is no longer running, matches no row and raises `Fenced`: somebody else has
+the run, and nothing may be written any more. Steps are collected and sent every `EVERY_S` seconds, so that a quick model
+does not spend its time on the database.
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.db import work_unit
+from app.models import Audit, Checkpoint, Dataset, Run, RunMetric
+from app.storage import Stored
+
+EVERY_S = 2.0
+
+Figures = dict[str, float]
+
+
+class Fenced(Exception):  # noqa: N818 -- says where we stand
+    """Somebody else holds the run by now."""
+
+
+@dataclass
+class Report:
+    """The run of this process. ``fence`` is the number that its supervisor claimed it with."""
+
+    run_id: int
+    fence: int
+    _steps: list[dict[str, Any]] = field(default_factory=list)
+    _sent_at: float = 0.0
+
+    def read(self) -> tuple[Run, Dataset]:
+        """The order as it was placed."""
+        with work_unit() as session:
+            mine = (Run.id == self.run_id, Run.fence == self.fence, Run.state == "running")
+            run = session.scalars(select(Run).where(*mine)).one_or_none()
+            if run is None:
+                raise Fenced
+            return run, session.get_one(Dataset, run.dataset_id)
+
+    def stage(self, words: str, **values: Any) -> None:
+        """What is being done now, in words for the run's page, and whatever else is known from here on."""
+        print(f"{time.strftime('%H:%M:%S')} {words}", flush=True)  # noqa: T201 -- the run's log
+        with work_unit() as session:
+            self._write(session, stage=words, **values)
+
+    def step(self, number: int, total: int, seconds_left: float, figures: Figures) -> None:
+        """One step done; ``number`` counts from 0."""
+        self._steps.append({"run_id": self.run_id, "step": number, "values": figures})
+        if time.monotonic() - self._sent_at > EVERY_S or number + 1 == total:
+            self._send(number + 1, total, seconds_left)
+
+    def _send(self, done: int, total: int, seconds_left: float) -> None:
+        with work_unit() as session:
+            self._write(session, step=done, total_steps=total, seconds_left=seconds_left, last_step_at=func.now())
+            rows = insert(RunMetric).values(self._steps)
+            session.execute(
+                rows.on_conflict_do_update(index_elements=["run_id", "step"], set_={"values": rows.excluded["values"]})
+            )
+        last = self._steps[-1]
+        print(  # noqa: T201 -- the run's log
+            f"step {done} of {total}: " + ", ".join(f"{name} {value:.5g}" for name, value in last["values"].items()),
+            flush=True,
+        )
+        self._steps.clear()
+        self._sent_at = time.monotonic()
+
+    def fail(self, words: str) -> None:
+        with work_unit() as session:
+            self._write(
+                session, state="failed", error=words, finished_at=func.now(), lease_until=None, seconds_left=None
+            )
+
+    def publish(
+        self, run: Run, kind: str, prefix: str, files: list[Stored], sha256: str, results: dict[str, Any]
+    ) -> None:
+        """The checkpoint's row and the run's end, in one transaction: its files are whole in storage by now."""
+        with work_unit() as session:
+            self._write(
+                session,
+                state="finished",
+                stage="",
+                results=results,
+                finished_at=func.now(),
+                lease_until=None,
+                seconds_left=0,
+            )
+            # Two runs that publish under one name at once take their versions one after the other.
+            session.execute(
+                text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": run.checkpoint_name}
+            )
+            newest = select(func.coalesce(func.max(Checkpoint.version), 0)).where(
+                Checkpoint.name == run.checkpoint_name
+            )
+            version = (session.scalar(newest) or 0) + 1
+            session.add(
+                Checkpoint(
+                    name=run.checkpoint_name,
+                    version=version,
+                    run_id=run.id,
+                    kind=kind,
+                    prefix=prefix,
+                    files=[file.as_json() for file in files],
+                    sha256=sha256,
+                    metrics=results,
+                )
+            )
+            subject = f"{run.checkpoint_name} v{version}"
+            session.add(
+                Audit(user_id=run.created_by, action="checkpoint.published", subject=subject, detail={"run": run.id})
+            )
+
+    def _write(self, session: Session, **values: Any) -> None:
+        mine = update(Run).where(Run.id == self.run_id, Run.fence == self.fence, Run.state == "running")
+        if session.execute(mine.values(**values).returning(Run.id)).one_or_none() is None:
+            raise Fenced

@@ -1,0 +1,122 @@
+"""The loop of training: batches, gradients, AdamW, and what each step measured.
+
+A step looks at ``groups_per_step`` groups, in as many micro-batches as their tokens need. Each micro-batch's summed loss is
+divided by the share of the whole step, known before the first backward pass, so how a step is cut up changes nothing.
+Groups come in a new random order in each epoch; the last step of an epoch may be smaller.
+
+The learning rate rises linearly over the first tenth of the steps (at most 100) and then falls linearly to a twentieth of
+its peak. Gradients are clipped to norm 1. No weight decay: runs are short, and it would pull a policy away from its start.
+"""
+
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from app.errors import BadInput
+from worker.batches import EncodedGroup, collate, micro_batches
+from worker.methods import Method
+from worker.methods.settings import Training
+from worker.policy import Model
+
+MAX_TOKENS = 16_384
+"""Of one micro-batch, padding included."""
+CLIP_NORM = 1.0
+LN2_TOLERANCE = 2e-3
+LAST_RATE = 0.05
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``number`` counts from 0. ``figures`` hold loss, and for preferences accuracy and margin, of this step's groups."""
+
+    number: int
+    total: int
+    figures: Figures
+    seconds_left: float
+
+
+def count_steps(n_groups: int, settings: Training) -> int:
+    return settings.max_steps or settings.epochs * math.ceil(n_groups / settings.groups_per_step)
+
+
+def peak_rate(method: Method, model: Model, settings: Training) -> float:
+    """The rate that was asked for, or the method's own, which is for a million weights and falls with the root of more."""
+    return settings.learning_rate or method.LEARNING_RATE * min(1.0, math.sqrt(1e6 / model.n_parameters))
+
+
+def rate_at(step: int, total: int) -> float:
+    """Share of the peak learning rate: linear up, linear down."""
+    warm_up = max(1, min(100, total // 10))
+    return min((step + 1) / warm_up, max(LAST_RATE, 1 - step / total))
+
+
+def train_steps(model: Model, method: Method, settings: Training, groups: Sequence[EncodedGroup]) -> Iterator[Step]:
+    """Train in place; yields after each step. Raises BadInput when loss or gradient is no finite number."""
+    total = count_steps(len(groups), settings)
+    weights, peak = model.trainable(), peak_rate(method, model, settings)
+    optimizer = torch.optim.AdamW(weights, lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
+    began = time.monotonic()
+    for number, chosen in zip(range(total), _chosen(len(groups), settings), strict=False):
+        rate = peak * rate_at(number, total)
+        for part in optimizer.param_groups:
+            part["lr"] = rate
+        step_began = time.monotonic()
+        figures = accumulate(model, method, settings, [groups[place] for place in chosen])
+        if number == 0:
+            check_start(method, figures["loss"])
+        norm = float(torch.nn.utils.clip_grad_norm_(weights, CLIP_NORM))
+        if not math.isfinite(norm + figures["loss"]):
+            raise BadInput(
+                f"At step {number} the loss was {figures['loss']:.4g} and the norm of its gradient {norm:.4g}: training has come "
+                "apart. A smaller learning_rate keeps it together."
+            )
+        optimizer.step()
+        optimizer.zero_grad()
+        now = time.monotonic()
+        figures["tokens_per_second"] = figures.pop("tokens") / max(now - step_began, 1e-9)
+        figures |= {"gradient_norm": norm, "learning_rate": rate}
+        yield Step(number, total, figures, (now - began) / (number + 1) * (total - number - 1))
+
+
+def accumulate(model: Model, method: Method, settings: Training, groups: Sequence[EncodedGroup]) -> Figures:
+    """Add the gradient of the mean loss of these groups to the weights; returns what they measured."""
+    pad = model.tokenizer.pad_token_id
+    batches = [
+        collate([groups[place] for place in places], pad, model.device) for places in micro_batches(groups, MAX_TOKENS)
+    ]
+    whole = sum(float(method.share(batch)) for batch in batches)
+    loss = right = margin = 0.0
+    pairs = tokens = 0
+    for batch in batches:
+        tally = method.loss(model, batch, settings)
+        part = tally.loss / whole
+        part.backward()  # type: ignore[no-untyped-call]  # torch does not type it
+        loss, right, margin, pairs = loss + float(part), right + tally.right, margin + tally.margin, pairs + tally.pairs
+        tokens += int(batch.attention_RT.sum())
+    figures: Figures = {"loss": loss, "tokens": tokens}
+    return figures | ({"accuracy": right / pairs, "margin": margin / pairs} if pairs else {})
+
+
+def check_start(method: Method, loss: float) -> None:
+    """Policy = reference before the first step, so all scores are equal and a logistic loss is ln 2. Raises BadInput."""
+    if method.REFERENCE and abs(loss - math.log(2)) > LN2_TOLERANCE:
+        raise BadInput(
+            f"The first loss is {loss:.6f} where it must be ln 2 = 0.693147: the start model and its own reference disagree, "
+            "so this base model computes something else in training than in evaluation. Choose another base model."
+        )
+
+
+def _chosen(n_groups: int, settings: Training) -> Iterator[list[int]]:
+    """Places of the groups of each step, epoch after epoch without end; the order follows from the seed."""
+    draw = random.Random(settings.seed)  # noqa: S311 -- an order that can be had again, not a secret
+    places = list(range(n_groups))
+    while True:
+        draw.shuffle(places)
+        for first in range(0, n_groups, settings.groups_per_step):
+            yield places[first : first + settings.groups_per_step]

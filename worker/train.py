@@ -1,0 +1,165 @@
+"""One run from its claim to its checkpoint, to be read from top to bottom.
+
+    python -m worker.train --run ID --fence N
+
+A supervisor has claimed the run and started this process; it keeps the lease, this process does the work. Whatever goes
+wrong is written into the run in words for the person who ordered it, with the traceback in the log. SIGTERM ends the process
+after the step it is in (`exits.py`). The data and the base model are copied to a folder of this process, sums checked.
+"""
+
+import argparse
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from app.errors import BadInput, Mistake
+from app.models import Dataset
+from app.storage import Corrupt, Stored, fetch
+from worker import exits
+from worker.announce import device_in_words, versions
+from worker.base_model import Order, start_model
+from worker.batches import EncodedGroup, Truncation, encode
+from worker.evaluate import Figures, policy_figures, questions_in, reward_figures, with_reference
+from worker.groups import Group, read_groups
+from worker.methods import find_method, read_settings
+from worker.policy import Model, pick_device, seed_everything
+from worker.publish import publish
+from worker.report import Fenced, Report
+from worker.steps import MAX_TOKENS, count_steps, peak_rate, train_steps
+
+
+class Stopped(Exception):  # noqa: N818 -- says what happened to us
+    """SIGTERM came and the step it came in is done."""
+
+
+def train(report: Report, folder: Path, stop: "StopSignal") -> None:
+    """Everything a run does. Raises Mistake for what its order or its data cannot give, Stopped, Fenced."""
+    run, dataset = report.read()
+    method = find_method(run.method)
+    settings = read_settings(method, run.settings)
+    seed_everything(settings.seed)
+
+    report.stage("fetching the dataset")
+    train_groups, test_groups = (fetch_groups(dataset, side, folder) for side in ("train", "test"))
+    examples = method.examples(train_groups)
+    if not examples:
+        raise BadInput(f"No group of {dataset.name} v{dataset.version} has what {method.NAME} needs: {method.NEEDS}.")
+
+    report.stage("loading the base model")
+    order = Order(run.base_model, method.KIND, settings.lora_rank)
+    model, started_from = start_model(order, train_groups, folder, pick_device())
+    groups, cut = encode(examples, model.tokenizer, settings.max_length)
+    held_out, _ = encode([group for group in test_groups if group.judged()], model.tokenizer, settings.max_length)
+    run.facts = facts(
+        model, started_from, cut, asdict(settings) | {"learning_rate": peak_rate(method, model, settings)}
+    )
+    report.stage("measuring the start model", facts=run.facts, total_steps=count_steps(len(groups), settings))
+    if method.KIND == "policy":
+        held_out = with_reference(model, held_out, MAX_TOKENS)
+    if method.REFERENCE:
+        groups = with_reference(model, groups, MAX_TOKENS)
+    before = evaluate(model, held_out, test_groups)
+    report.stage("training", results={"before": before})
+
+    for step in train_steps(model, method, settings, groups):
+        report.step(step.number, step.total, step.seconds_left, step.figures)
+        if stop.came:
+            raise Stopped
+
+    report.stage("measuring what was trained")
+    results = {"before": before, "after": evaluate(model, held_out, test_groups)}
+    report.stage("publishing")
+    publish(report, run, dataset, model, results, folder / "checkpoint")
+
+
+def fetch_groups(dataset: Dataset, side: str, folder: Path) -> list[Group]:
+    """One side of the dataset; its file is checked against the sum that was frozen with it."""
+    stored = next(Stored(**file) for file in dataset.files if file["path"] == f"{side}.jsonl")
+    fetch(dataset.prefix, stored, folder / stored.path)
+    return read_groups(folder / stored.path)
+
+
+def evaluate(model: Model, held_out: Sequence[EncodedGroup], test_groups: Sequence[Group]) -> Figures:
+    if model.kind == "reward":
+        return reward_figures(model, held_out, MAX_TOKENS)
+    return policy_figures(model, held_out, MAX_TOKENS, questions_in(test_groups))
+
+
+def facts(model: Model, started_from: str, cut: Truncation, settings: dict[str, Any]) -> dict[str, Any]:
+    """What determined this run besides its order."""
+    return {
+        "started_from": started_from,
+        "parameters": model.n_parameters,
+        "device": device_in_words(),
+        "versions": versions(),
+        "settings": settings,
+        "truncation": asdict(cut),
+    }
+
+
+class StopSignal:
+    """Remembers that SIGTERM came."""
+
+    def __init__(self) -> None:
+        self.came = False
+        signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, *_: Any) -> None:
+        self.came = True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m worker.train", description=__doc__.partition("\n")[0])
+    parser.add_argument("--run", type=int, required=True)
+    parser.add_argument("--fence", type=int, required=True)
+    given = parser.parse_args(arguments)
+    report = Report(given.run, given.fence)
+    try:
+        return attempt(report)
+    except Fenced:
+        return exits.FENCED
+
+
+def attempt(report: Report) -> int:
+    """Train, and turn whatever goes wrong into words in the run's row."""
+    stop = StopSignal()
+    try:
+        with tempfile.TemporaryDirectory(prefix="tiebreak-run-") as folder:
+            train(report, Path(folder), stop)
+    except Stopped:
+        return exits.STOPPED
+    except (Mistake, Corrupt) as mistake:
+        return failed(report, str(mistake))
+    except (torch.OutOfMemoryError, MemoryError):
+        return failed(
+            report,
+            "There was not enough memory. Fewer groups_per_step, a smaller max_length or a smaller model need less.",
+        )
+    except OSError as problem:
+        return failed(
+            report, f"A file could not be read or written: {problem}. Look at the disk of the trainer's machine."
+        )
+    except Fenced:
+        raise
+    except Exception as problem:  # noqa: BLE001 -- a bug of ours or of a library: the person gets its name, the log the rest
+        return failed(
+            report, f"{type(problem).__name__}: {problem}. This is a fault of the trainer; its log says more."
+        )
+    return exits.FINISHED
+
+
+def failed(report: Report, words: str) -> int:
+    traceback.print_exc()
+    report.fail(words)
+    return exits.FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
