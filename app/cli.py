@@ -1,22 +1,24 @@
-"""The `tiebreak` command. What needs torch is started as `python -m worker.…`, so this file never loads it."""
+"""The `tiebreak` command. What needs torch is started as `python -m worker.…`, so this file never loads it.
+
+Each command loads what it needs and no more: `tiebreak up` has its first page to serve within seconds.
+"""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from app import embedded
-from app.access import Person
-from app.db import work_unit
 from app.errors import Mistake, NotFound
-from app.models import User
-from app.people import service as people
 from app.settings import get_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from app.access import Person
 
 
 class Commands(click.Group):
@@ -35,14 +37,21 @@ def main() -> None:
 
 
 @contextmanager
-def connected() -> Iterator[Session]:
+def connected() -> "Iterator[Session]":
     """A session on the database in force: the one given by DATABASE_URL, or the embedded one, started if need be."""
+    from app.db import work_unit
+
     with embedded.connected(get_settings()), work_unit() as session:
         yield session
 
 
-def first_admin(session: Session) -> Person:
+def first_admin(session: "Session") -> "Person":
     """Whoever owns this machine acts as its first admin."""
+    from sqlalchemy import select
+
+    from app.access import Person
+    from app.models import User
+
     user = session.scalars(
         select(User).where(User.role == "admin", User.disabled_at.is_(None)).order_by(User.id)
     ).first()
@@ -59,7 +68,7 @@ def up() -> None:
     """Start everything on this machine: database, broker, web server, workers."""
 
     def prepare() -> list[str]:
-        from app import welcome  # noqa: PLC0415 -- it reads the settings that `up` has completed by then
+        from app import welcome
 
         return welcome.prepare()
 
@@ -103,6 +112,8 @@ def user() -> None:
 @click.option("--project", "projects", multiple=True, help="Make them a member of this project; may be repeated.")
 def user_add(email: str, role: str, name: str, projects: tuple[str, ...]) -> None:
     """Add an account and print its password, which is shown this once."""
+    from app.people import service as people
+
     with connected() as session:
         password = people.add_user(session, email, role=role, name=name)
         session.flush()  # the membership looks the account up
@@ -115,6 +126,8 @@ def user_add(email: str, role: str, name: str, projects: tuple[str, ...]) -> Non
 @click.argument("email")
 def user_password(email: str) -> None:
     """Set a new password, print it this once, and sign the account out everywhere."""
+    from app.people import service as people
+
     with connected() as session:
         password = people.set_password(session, email)
     print(password)
@@ -132,6 +145,8 @@ def token() -> None:
 @click.option("--days", type=click.IntRange(1, 3650), default=None, help="Days until it expires; never otherwise.")
 def token_create(email: str, scopes: str, name: str, days: int | None) -> None:
     """Print a new token, and nothing else. It is shown this once."""
+    from app.people import service as people
+
     with connected() as session:
         owner = people.user_by_email(session, email)
         wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
@@ -147,8 +162,8 @@ def token_create(email: str, scopes: str, name: str, days: int | None) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_command(project: str, file: Path) -> None:
     """Import prompts, responses and judgments from FILE (NDJSON, JSON, CSV or Parquet, gzip too) into PROJECT."""
-    from app.imports.service import import_file  # noqa: PLC0415 -- pyarrow is slow to load
-    from app.projects.queries import project_for  # noqa: PLC0415
+    from app.imports.service import import_file
+    from app.projects.queries import project_for
 
     with connected() as session:
         person = first_admin(session)
@@ -165,8 +180,9 @@ def import_command(project: str, file: Path) -> None:
 @click.option("-o", "--output", type=click.File("wb"), default="-", help="Where to write; standard output otherwise.")
 def export(project: str, output: BinaryIO) -> None:
     """Write the tuples (x, a⁺, a⁻) of PROJECT as NDJSON."""
-    from app.judgments.preferences import preference_lines  # noqa: PLC0415
-    from app.projects.queries import project_for  # noqa: PLC0415
+    from app.db import work_unit
+    from app.judgments.preferences import preference_lines
+    from app.projects.queries import project_for
 
     with embedded.connected(get_settings()):
         with work_unit() as session:
@@ -186,9 +202,9 @@ def export(project: str, output: BinaryIO) -> None:
 )
 def train(method: str, dataset: str, base: str, name: str | None, settings: tuple[str, ...]) -> None:
     """Order a run of METHOD on DATASET (a name, name@v2 or an id)."""
-    from app.datasets.queries import dataset_named  # noqa: PLC0415
-    from app.runs.form import read_words  # noqa: PLC0415
-    from app.runs.service import order_run  # noqa: PLC0415
+    from app.datasets.queries import dataset_named
+    from app.runs.form import read_words
+    from app.runs.service import order_run
 
     with connected() as session:
         person = first_admin(session)
@@ -208,7 +224,7 @@ def train(method: str, dataset: str, base: str, name: str | None, settings: tupl
 @main.command()
 def starter() -> None:
     """Order the training of the starter model, from scratch, on the sample task."""
-    from app.welcome import order_starter  # noqa: PLC0415
+    from app.welcome import order_starter
 
     with connected() as session:
         run_id = order_starter(session, first_admin(session))
@@ -219,7 +235,7 @@ def starter() -> None:
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file to take instead.")
 def demo(data: Path | None) -> None:
     """Walk the whole sentence unattended, on a server of its own, and print what was measured."""
-    from app.demo import run_demo  # noqa: PLC0415
+    from app.demo import run_demo
 
     run_demo(data)
 
@@ -231,7 +247,7 @@ if __name__ == "__main__":
 @main.command()
 def doctor() -> None:
     """Check what this deployment needs, and say how to mend what is missing."""
-    from app.doctor import examine  # noqa: PLC0415 -- it loads the storage and the broker
+    from app.doctor import examine
 
     embedded.join(get_settings())
     findings = list(examine())

@@ -16,7 +16,7 @@ from types import FrameType
 from app.embedded.commands import NEED_TORCH, WORKERS, argv, environment, has_torch
 from app.embedded.leftovers import MARK, end_leftovers
 from app.embedded.lock import Lock, data_folder_lock
-from app.embedded.migrations import migrate
+from app.embedded.migrations import Prepared, migrate
 from app.embedded.places import open_home
 from app.embedded.port import demand_free_port, wait_until_served
 from app.embedded.processes import Child
@@ -32,7 +32,11 @@ class _Stopped(BaseException):
 
 
 def up(settings: Settings, prepare: Callable[[], list[str]]) -> None:
-    """Run until a signal comes. `prepare` is called on the migrated database; its lines are shown once all is served."""
+    """Run until a signal comes.
+
+    `prepare` is called on a database that was just migrated, so not on every start; its lines are shown once all is
+    served.
+    """
     os.umask(0o077)
     open_home(settings.home)
     with suppress(_Stopped), _signals_raise(), ExitStack() as stack:
@@ -56,9 +60,13 @@ def _start(settings: Settings, prepare: Callable[[], list[str]], lock: Lock, sta
     for server in servers:
         supervisor.keep(server)
     adopt(addresses)
-    migrate()
+    prepared = Prepared(settings.home, addresses["DATABASE_URL"])
+    is_known = prepared and not settings.database_url
+    if not is_known:
+        migrate()
     lock.note("running", address=settings.address, servers=addresses)
-    lines = prepare()
+    lines = [] if is_known else prepare()
+    prepared.remember()
     try:
         web, *workers = _children(settings, addresses)
         stack.callback(end_leftovers, settings.home)  # what the children started and did not end themselves
