@@ -187,4 +187,4 @@ def _find_judges(session: Session, project: Project, names: set[str], judges: di
     found = select(User.name, User.id).where(
         User.project_id == project.id, User.judge_kind == "imported", among(User.name, missing)
     )
-    judges.update(session.execute(found).tuples().all())
+    judges.update(session.execute(found).all())

@@ -109,7 +109,7 @@ def _take_slots(session: Session, fresh: Sequence[Judged]) -> list[bool]:
     rows = session.execute(
         select(Item.id, Item.open_slots).where(among(Item.id, ids)).order_by(Item.id).with_for_update()
     )
-    left = dict(rows.tuples().all())
+    left = dict(rows.all())
     taken: Counter[int] = Counter()
     counted = []
     for one in fresh:

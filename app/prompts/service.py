@@ -70,7 +70,7 @@ def _known_items(session: Session, project: Project, hashed: Sequence[_Hashed]) 
             Item.project_id == project.id, among(Item.content_hash, {one.item for one in hashed})
         )
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _places_of_taken_ids(
@@ -81,7 +81,7 @@ def _places_of_taken_ids(
     rows = session.execute(
         select(Item.external_id, Item.content_hash).where(Item.project_id == project.id, among(Item.external_id, named))
     )
-    owners: dict[str | None, Hash] = dict(rows.tuples().all())
+    owners: dict[str | None, Hash] = dict(rows.all())
     settled = set(known)
     taken = set()
     for place, one in enumerate(hashed):
@@ -100,7 +100,7 @@ def _store_prompts(session: Session, project: Project, kept: Sequence[_Hashed]) 
     known = select(Prompt.content_hash, Prompt.id).where(
         Prompt.project_id == project.id, among(Prompt.content_hash, wanted)
     )
-    ids = dict(session.execute(known).tuples().all())
+    ids = dict(session.execute(known).all())
     rows = [
         {"project_id": project.id, "content_hash": content_hash, "messages": messages}
         for content_hash, messages in wanted.items()
@@ -108,7 +108,7 @@ def _store_prompts(session: Session, project: Project, kept: Sequence[_Hashed]) 
     ]
     if rows:
         added = session.execute(insert_rows(Prompt, rows).returning(Prompt.content_hash, Prompt.id))
-        ids.update(added.tuples().all())
+        ids.update(added.all())
     return ids
 
 
@@ -166,4 +166,4 @@ def _store_items(
         for one in fresh
     ]
     added = session.execute(insert_rows(Item, rows).returning(Item.content_hash, Item.id))
-    return dict(added.tuples().all())
+    return dict(added.all())
