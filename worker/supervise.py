@@ -19,6 +19,7 @@ once the lease has run out. Times are in seconds of the monotonic clock; those i
 import logging
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,9 +92,10 @@ def supervise(run_id: int, *, owner: str, lifeline: Lifeline, command: Command =
             "run %s is not to be had: it was taken, ended or cancelled, or its base model is still being made", run_id
         )
         return
-    log = get_settings().home / "runs" / str(run_id) / f"attempt-{held.attempt}" / "log.txt"
+    folder = get_settings().home / "runs" / str(run_id)
+    log, scratch = folder / f"attempt-{held.attempt}" / "log.txt", folder / "scratch"
     try:
-        trainer = _start(command(run_id, held.fence), log)
+        trainer = _start(command(run_id, held.fence), log, scratch)
     except OSError as problem:
         lease.close(held, "failed", f"The trainer could not be started: {problem}")
         return
@@ -103,6 +105,7 @@ def supervise(run_id: int, *, owner: str, lifeline: Lifeline, command: Command =
     finally:
         _signal(trainer, signal.SIGKILL)
         status = trainer.wait()
+        shutil.rmtree(scratch, ignore_errors=True)
     _log.info("run %s, attempt %s: ended %s with status %s", run_id, held.attempt, ending.name, status)
     try:
         _settle(held, ending, status, log)
@@ -110,9 +113,14 @@ def supervise(run_id: int, *, owner: str, lifeline: Lifeline, command: Command =
         _log.exception("the database is away: the sweep will settle run %s when its lease has run out", run_id)
 
 
-def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """A session of its own, so that it can be ended with all it started; tied to us, so that it never outlives us."""
+def _start(command: Sequence[str], log: Path, scratch: Path) -> subprocess.Popen[bytes]:
+    """A session of its own, so that it can be ended with all it started; tied to us, so that it never outlives us.
+
+    Its temporary files, copies of models among them, go to `scratch`, because a killed process cannot tidy up.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
     tie = [sys.executable, "-I", "-S", str(_TIED), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 -- the command comes from our own code
@@ -120,7 +128,7 @@ def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "TMPDIR": str(scratch.absolute())},
             cwd=ROOT,
             start_new_session=True,
         )

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import psycopg
@@ -213,6 +214,14 @@ def test_it_ends_what_its_trainer_has_started(ada: User) -> None:
     run_through(run_id, f"import subprocess as s, sys; print(s.Popen([sys.executable, '-c', {PATIENT!r}]).pid)")
     grandchild = int(log_of(run_id).split()[0])
     until(lambda: not psutil.pid_exists(grandchild) or psutil.Process(grandchild).status() == "zombie")
+
+
+def test_it_tidies_up_after_a_trainer_that_was_killed(ada: User) -> None:
+    run_id = ordered_run(ada)
+    run_through(run_id, "import os, tempfile; print(tempfile.mkdtemp(), flush=True); os.kill(os.getpid(), 9)")
+    left_behind = Path(log_of(run_id).strip())
+    assert left_behind.is_relative_to(get_settings().home)
+    assert not left_behind.exists()
 
 
 def test_it_bears_a_database_that_is_away_for_a_beat(ada: User, caplog: pytest.LogCaptureFixture) -> None:
