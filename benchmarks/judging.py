@@ -1,0 +1,191 @@
+"""What judging costs: 32 annotators over HTTP against the real server, beside a bare FastAPI route with one INSERT.
+
+    python -m benchmarks.judging [--people 32] [--rounds 5] [--seconds 5] [--processes 2]
+
+Both sides are served by uvicorn with the same number of processes on the same Postgres, which keeps its promises as in
+production (fsync on). They take turns, A B B A …, and the medians of the rounds are compared. One loop of the real
+server is one request that stores a judgment with its tuples and brings the next turn. Afterwards the database is asked
+whether everything that was acknowledged is there, once, and whether any item was judged more often than wanted.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from sqlalchemy import text
+
+from app import db
+from app.embedded import migrate, postgres
+from app.models import Project, User
+from app.people import service as people
+from app.prompts.groups import GivenResponse, Group
+from app.prompts.service import store
+from app.settings import get_settings
+from benchmarks import crowd
+from benchmarks.crowd import Round
+from benchmarks.report import Figure, finish, give_up, print_table
+from benchmarks.servers import cpu_s, postmaster, served
+
+SIDES = {"tiebreak": "app.main:app", "bare": "benchmarks.bare:app"}
+LEAST_RATIO = 0.30
+WANTED = 2
+ITEMS_A_SECOND = 1500
+WORDS = [f"word{number}" for number in range(50)]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One round of one side. CPU in milliseconds per loop."""
+
+    loops_per_s: float
+    p50_ms: float
+    p95_ms: float
+    server_ms: float
+    postgres_ms: float
+    client_ms: float
+
+
+def main() -> None:
+    told = arguments()
+    with tempfile.TemporaryDirectory(prefix="tb-") as folder, ExitStack() as stack:
+        home = Path(folder)
+        home.chmod(0o755)
+        os.environ |= {
+            "DATABASE_URL": stack.enter_context(postgres(home / "data")),
+            "TIEBREAK_HOME": str(home / "data"),
+        }
+        get_settings.cache_clear()
+        migrate()
+        tokens = prepare(told.people, items=int(told.rounds * told.seconds * ITEMS_A_SECOND / WANTED))
+        acknowledged, rounds = measure(told, tokens, home, stack)
+        lost, surplus = check(acknowledged)
+    report(told, rounds, lost, surplus)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("--people", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--processes", type=int, default=2, help="of each web server")
+    parser.add_argument("--clients", type=int, default=2, help="client processes")
+    return parser.parse_args()
+
+
+def prepare(size: int, items: int) -> list[str]:
+    """A project with items and annotators; their tokens."""
+    with db.work_unit() as session:
+        project = Project(slug="benchmark", name="Benchmark", kind="pair", judgments_per_item=WANTED)
+        session.add(project)
+        session.flush()
+        for start in range(0, items, 1000):
+            store(session, project, [group(number) for number in range(start, min(start + 1000, items))])
+    with db.work_unit() as session:
+        users = [User(email=f"p{number}@example.org", name=f"p{number}", role="annotator") for number in range(size)]
+        session.add_all(users)
+        session.flush()
+        for user in users:
+            people.join(session, user.id, project.id)
+        return [people.make_token(session, user, ["judge"]) for user in users]
+
+
+def group(number: int) -> Group:
+    """A prompt of a line and two responses of a paragraph."""
+    texts = [" ".join(WORDS[(number * 7 + place * turn) % len(WORDS)] for place in range(100)) for turn in (3, 5)]
+    messages = [{"role": "user", "content": f"Question {number}: {' '.join(WORDS[:12])}?"}]
+    return Group(messages, tuple(GivenResponse(f"{words} ({turn})", f"m{turn}") for turn, words in enumerate(texts)))
+
+
+def measure(
+    told: argparse.Namespace, tokens: Sequence[str], home: Path, stack: ExitStack
+) -> tuple[list[str], dict[str, list[Measured]]]:
+    """Rounds of both sides in turn, after one for warming up; what the real server acknowledged in all of them."""
+    servers = {
+        side: stack.enter_context(served(app, told.processes, home / f"{side}.log")) for side, app in SIDES.items()
+    }
+    clients = stack.enter_context(ProcessPoolExecutor(told.clients, get_context("spawn")))
+    database = postmaster(home / "data" / "servers" / "postgres")
+    rounds: dict[str, list[Measured]] = {side: [] for side in SIDES}
+    acknowledged = []
+    for number in range(told.rounds + 1):
+        for side in sorted(SIDES, reverse=number % 2 == 0):
+            port, server = servers[side]
+            before = cpu_s(server), cpu_s(database)
+            ends_at = time.time() + told.seconds
+            crowds = [
+                Round(side, "127.0.0.1", port, ends_at, tokens[place :: told.clients]) for place in range(told.clients)
+            ]
+            seen = list(clients.map(crowd.play, crowds))
+            used = cpu_s(server) - before[0], cpu_s(database) - before[1]
+            if side == "tiebreak":
+                acknowledged += [key for one in seen for key in one.acknowledged]
+            if number:
+                rounds[side].append(summed(seen, told.seconds, *used))
+    return acknowledged, rounds
+
+
+def summed(seen: Sequence[Round], seconds: float, server_s: float, postgres_s: float) -> Measured:
+    problems = [problem for one in seen for problem in one.problems]
+    if problems:
+        give_up("; ".join(problems[:3]))
+    latencies = sorted(latency for one in seen for latency in one.latencies_ms)
+    loops = len(latencies)
+    return Measured(
+        loops_per_s=loops / seconds,
+        p50_ms=latencies[loops // 2],
+        p95_ms=latencies[loops * 95 // 100],
+        server_ms=server_s * 1000 / loops,
+        postgres_ms=postgres_s * 1000 / loops,
+        client_ms=sum(one.cpu_s for one in seen) * 1000 / loops,
+    )
+
+
+def check(acknowledged: Sequence[str]) -> tuple[int, int]:
+    """How many acknowledged judgments are not there exactly once, and how many items have more than they want."""
+    with db.work_unit() as session:
+        stored = session.execute(text("SELECT client_key, count(*) FROM judgment WHERE is_current GROUP BY 1")).all()
+        surplus = session.execute(
+            text("""SELECT count(*) FROM (
+                SELECT FROM item JOIN judgment ON judgment.item_id = item.id AND is_current AND counted
+                GROUP BY item.id HAVING count(*) > item.wanted) AS overfull""")
+        ).scalar_one()
+    there = dict(stored)
+    return sum(there.get(key) != 1 for key in acknowledged) + len(set(there) - set(acknowledged)), surplus
+
+
+def report(told: argparse.Namespace, rounds: dict[str, list[Measured]], lost: int, surplus: int) -> None:
+    medians = {
+        side: {name: statistics.median(getattr(one, name) for one in found) for name in Measured.__dataclass_fields__}
+        for side, found in rounds.items()
+    }
+    print(
+        f"{told.people} annotators, {told.rounds} rounds of {told.seconds:g} s, {told.processes} server processes, medians"
+    )
+    print_table(
+        ["", "loops/s", "p50 ms", "p95 ms", "CPU ms: server", "Postgres", "client"],
+        [[side, *(f"{value:.2f}" for value in found.values())] for side, found in medians.items()],
+    )
+    ratio = medians["tiebreak"]["loops_per_s"] / medians["bare"]["loops_per_s"]
+    print(
+        f"ratio {ratio:.3f} (rounds: {', '.join(f'{a.loops_per_s / b.loops_per_s:.3f}' for a, b in zip(rounds['tiebreak'], rounds['bare'], strict=True))})"
+    )
+    finish(
+        "judging",
+        {
+            "ratio_to_bare_insert": Figure(round(ratio, 4), LEAST_RATIO),
+            "acknowledged_judgments_not_stored_once": Figure(lost, 0, at_least=False),
+            "items_judged_more_often_than_wanted": Figure(surplus, 0, at_least=False),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
