@@ -51,6 +51,7 @@ def freeze(api: TestClient, slug: str) -> Json:
 
 
 def run(api: TestClient, **order: object) -> Json:
+    announce("test")
     ordered = api.post("/api/v1/runs", json=order)
     assert ordered.status_code == 202, ordered.text
     supervise(ordered.json()["id"], owner="test", lifeline=Lifeline())
@@ -85,13 +86,8 @@ def score_alone(folder: Path, rows: list[Json]) -> list[tuple[float, ...]]:
     return scores
 
 
-@pytest.fixture
-def api(ada_api: TestClient) -> TestClient:
-    announce("test")
-    return ada_api
-
-
-def test_it_goes_from_prompts_to_models_that_others_can_load(api: TestClient, tmp_path: Path):
+def test_it_goes_from_prompts_to_models_that_others_can_load(ada_api: TestClient, tmp_path: Path):
+    api = ada_api
     study = list(study_records(0, 60))
     fresh = list(pair_records(0, 40))
     bring(api, "study", study)
@@ -112,7 +108,9 @@ def test_it_goes_from_prompts_to_models_that_others_can_load(api: TestClient, tm
     dpo_folder.mkdir()
     download(api, reward["id"], reward_folder)
     download(api, dpo["id"], dpo_folder)
-    rows = [json.loads(line) for line in api.get(f"/api/v1/datasets/{dataset['id']}/files/test.jsonl").text.splitlines()]
+    rows = [
+        json.loads(line) for line in api.get(f"/api/v1/datasets/{dataset['id']}/files/test.jsonl").text.splitlines()
+    ]
     scores = score_alone(reward_folder, rows)
     right = margin = 0.0
     for row, (first_score, second_score) in zip(rows, scores, strict=True):
