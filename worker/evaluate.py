@@ -84,7 +84,7 @@ def policy_figures(
 
 def order_figures(scores: Sequence[tuple[float, ...]], tiers: Sequence[tuple[int, ...]]) -> Figures:
     """Accuracy and margin over all ordered pairs of all groups. Without any pair there is only the count."""
-    right = margin = pairs = 0.0
+    right, margin, pairs = 0.0, 0.0, 0
     for group_scores, group_tiers in zip(scores, tiers, strict=True):
         scores_GK = torch.tensor([group_scores], dtype=torch.float64)
         tiers_GK = torch.tensor([group_tiers])

@@ -7,6 +7,9 @@ checkpoint is named "starter", gives everybody a model that can really be improv
 The conversation is written ``<|user|>…<|assistant|>…<|end|>``: a role's token begins a message, and only the assistant
 says when it has ended. Digits are cut one by one, so that numbers are made of few, often seen tokens. There is no begin
 token, and the padding's id differs from the end token's.
+
+Tried on `samples/task.py`, 6,000 groups, about 53 seconds of one core each, share of answers that are right or merely sloppy:
+two layers of width 192 with 512 tokens 87 % (chosen) and with 1,024 tokens 77 %; four layers of width 128 72 %.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,8 +21,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from worker.groups import Group
 
-VOCABULARY = 768
-WIDTH, LAYERS, HEADS, INNER = 128, 4, 4, 352
+VOCABULARY = 512
+WIDTH, LAYERS, HEADS, INNER = 192, 2, 4, 512
+SPREAD = 0.06
+"""Deviation of new weights. Decisive at this width: with the usual 0.02 the same steps reach a third of the right answers."""
 LONGEST = 2048  # tokens; positions are rotary and cost no weights
 
 PAD, END = "<|pad|>", "<|end|>"
@@ -45,6 +50,7 @@ def blank(groups: Sequence[Group]) -> tuple[Any, Any]:
         num_hidden_layers=LAYERS,
         num_attention_heads=HEADS,
         max_position_embeddings=LONGEST,
+        initializer_range=SPREAD,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

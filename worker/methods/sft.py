@@ -23,7 +23,7 @@ from worker.policy import Kind, Model, logp
 NAME, TITLE = "sft", "Supervised fine-tuning on the best responses"
 KIND: Kind = "policy"
 NEEDS = "best"
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 1.5e-3
 REFERENCE = False
 
 

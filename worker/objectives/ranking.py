@@ -25,6 +25,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+TIE = 1e-5
+"""Scores nearer than this are equal. The same log-probability summed in batches of different shape differs by as much."""
+
 RankingLoss = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
@@ -64,7 +67,7 @@ def pair_counts(scores_GK: Tensor, tiers_GK: Tensor, mask_GK: Tensor) -> tuple[T
     """
     pairs_GKK = ordered_pairs(tiers_GK, mask_GK)
     difference_GKK = _pair_differences(scores_GK.detach(), pairs_GKK).double()
-    right_GKK = (difference_GKK > 0).double() + 0.5 * (difference_GKK == 0).double()
+    right_GKK = (difference_GKK > TIE).double() + 0.5 * (difference_GKK.abs() <= TIE).double()
     return (right_GKK * pairs_GKK).sum(), difference_GKK.sum(), pairs_GKK.sum()
 
 
