@@ -20,6 +20,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
@@ -43,13 +44,7 @@ class Page:
 
 
 class _Renderer(RendererHTML):
-    """A text's own headings rank below the page's, and a wide table scrolls by itself instead of the page."""
-
-    def heading_open(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
-        tokens[at].tag = f"h{min(int(tokens[at].tag[1]) + 2, 6)}"
-        return self.renderToken(tokens, at, options, env)
-
-    heading_close = heading_open
+    """A wide table scrolls by itself instead of the page."""
 
     def table_open(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
         return '<div class="scroll" tabindex="0">' + self.renderToken(tokens, at, options, env)
@@ -67,11 +62,20 @@ class _Renderer(RendererHTML):
         return self.renderToken(tokens, at, options, env) + "</div>"
 
 
+def _lower_headings(state: StateCore) -> None:
+    """A text's own headings rank below the page's, without a gap, whichever levels the text uses."""
+    headings = [token for token in state.tokens if token.type in {"heading_open", "heading_close"}]
+    levels = sorted({token.tag for token in headings})
+    for token in headings:
+        token.tag = f"h{min(3 + levels.index(token.tag), 6)}"
+
+
 _markdown = (
     MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_Renderer)
     .enable(["table", "strikethrough"])
     .disable("image")
 )
+_markdown.core.ruler.push("lower_headings", _lower_headings)
 _ALLOWED_TAGS = {"a", "p", "br", "hr", "em", "strong", "s", "del", "code", "pre", "blockquote", "ul", "ol", "li"}
 _ALLOWED_TAGS |= {"h1", "h2", "h3", "h4", "h5", "h6", "div", "table", "thead", "tbody", "tr", "th", "td"}
 _ALLOWED_ATTRIBUTES = {

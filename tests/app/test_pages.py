@@ -15,7 +15,7 @@ def test_markdown_keeps_tables_code_and_lines_and_scrolls_wide_tables() -> None:
 
 
 def test_headings_of_a_text_rank_below_those_of_the_page() -> None:
-    assert markdown("# One\n###### Six") == "<h3>One</h3>\n<h6>Six</h6>\n"
+    assert markdown("## Two\n###### Six") == "<h3>Two</h3>\n<h4>Six</h4>\n"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,127 @@
+"""A place with something in every room, for looking at its pages."""
+
+import json
+import math
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app import db
+from app.access import Person
+from app.imports.service import import_file
+from app.models import Project, Run, RunMetric, User
+from app.people import service as people
+from tests import trained
+from tests.browser import stories
+from tests.unjudged import open_item, open_project
+
+RECORDS: list[object] = [
+    {"prompt": stories.DEDUPLICATE, "chosen": stories.DEDUPLICATE_SHORT, "rejected": stories.DEDUPLICATE_LONG},
+    {"prompt": stories.HAIKU, "responses": stories.HAIKUS},
+    {"prompt": "A question without responses?"},
+    {"prompt": "", "responses": ["one", "two"]},
+    ["not", "a", "record"],
+]
+FAILURE = (
+    "The loss is not a number any more at step 12. A smaller learning rate helps.\n\n"
+    "step 11  loss 41.2\nstep 12  loss nan"
+)
+
+
+def fill(ada: User, ben: User) -> dict[str, str]:
+    """Something in every room; returns the addresses of what has a number for a name."""
+    with db.work_unit() as session:
+        everyday = open_project(
+            session, "everyday", "pair", ben, name="Everyday questions", guidelines=stories.GUIDELINES
+        )
+        farewells = open_project(session, "farewells", "ranking", ben, name="Farewells to a town")
+        open_project(session, "empty", "pair", ben, name="Nothing here yet")
+        imported = _import(session, everyday, ada)
+        open_item(session, everyday, stories.GARDEN, [stories.GARDEN_A, stories.GARDEN_B], priority=-1)
+        open_item(
+            session,
+            everyday,
+            stories.DEDUPLICATE,
+            [stories.DEDUPLICATE_LONG, stories.DEDUPLICATE_SHORT],
+            priority=-2,
+        )
+        open_item(session, farewells, stories.FAREWELL, stories.FAREWELLS)
+        people.make_token(session, ada, ["read", "import"], name="laptop", days=90)
+        people.make_token(session, ada, ["read"], name="nightly download")
+        return {"import_result": f"/projects/everyday/imports/{imported}"} | _train(session)
+
+
+def _import(session: Session, project: Project, ada: User) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "from-the-old-tool.jsonl"
+        path.write_text("\n".join(json.dumps(record) for record in RECORDS))
+        return import_file(session, project, Person(ada.id, ada.name, ada.role), path).id
+
+
+def _train(session: Session) -> dict[str, str]:
+    now = datetime.now(UTC)
+    trained.make_trainer(session, "desk")
+    dataset = trained.make_dataset(session, "everyday")
+    results = {
+        "before": {"accuracy": 0.5, "margin": 0.0, "right_answers": 0.46, "groups": 120, "pairs": 120},
+        "after": {"accuracy": 0.782, "margin": 1.347, "right_answers": 0.61, "groups": 120, "pairs": 120},
+    }
+    done = trained.make_run(
+        session,
+        dataset,
+        state="finished",
+        checkpoint_name="everyday-dpo",
+        results=results,
+        step=200,
+        total_steps=200,
+        started_at=now - timedelta(minutes=4),
+        finished_at=now - timedelta(minutes=1),
+        attempt=1,
+    )
+    running = trained.make_run(
+        session,
+        dataset,
+        state="running",
+        checkpoint_name="everyday-reward",
+        method="reward",
+        step=130,
+        total_steps=200,
+        seconds_left=41.0,
+        stage="training",
+        attempt=1,
+        started_at=now - timedelta(minutes=2),
+        last_step_at=now,
+        lease_until=now + timedelta(hours=9),
+        facts={"parameters": 1_048_576, "device": "cpu"},
+    )
+    failed = trained.make_run(
+        session, dataset, state="failed", error=FAILURE, attempt=2, started_at=now, finished_at=now
+    )
+    trained.make_run(session, dataset, checkpoint_name="everyday-sft", method="sft")
+    _curves(session, done, 200)
+    _curves(session, running, 130)
+    checkpoint = trained.make_checkpoint(session, done, metrics=results)
+    return {
+        "dataset": f"/datasets/{dataset.id}",
+        "run": f"/runs/{done.id}",
+        "running": f"/runs/{running.id}",
+        "failed": f"/runs/{failed.id}",
+        "checkpoint": f"/checkpoints/{checkpoint.id}",
+    }
+
+
+def _curves(session: Session, run: Run, n: int) -> None:
+    """As real ones look: falling, rough, and flat at the end."""
+    for step in range(n):
+        learnt = 1 - math.exp(-step / 60)
+        rough = math.sin(step * 1.7) * math.cos(step * 0.61) * 0.12
+        values = {
+            "loss": math.log(2) - 0.35 * learnt + rough * 0.5,
+            "accuracy": 0.5 + 0.28 * learnt + rough,
+            "margin": 1.3 * learnt + rough,
+            "learning_rate": 1e-4 * min(1, step / 20) * (1 - step / 220),
+            "tokens_per_s": 5200 + 900 * rough,
+        }
+        session.add(RunMetric(run_id=run.id, step=step, values=values))
