@@ -3,6 +3,11 @@
 It runs after the migrations, before anything is served, and does nothing once there is an account.
 """
 
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -13,23 +18,37 @@ from app.datasets.service import freeze
 from app.db import work_unit
 from app.errors import NotFound
 from app.imports.service import import_file
-from app.models import Project, User
+from app.models import Dataset, Project, User
 from app.people import service as people
 from app.projects.service import create_project
 from app.runs.service import queue_run
 from app.settings import ROOT, get_settings
+from samples.task import study_records
 
 ADMIN = "admin@localhost"
 ANNOTATOR = "annotator@localhost"
 SAMPLES = ROOT / "samples"
 TASK = "words-and-numbers"
 STUDY = "words-and-numbers-study"
-# slug, name, kind, file, guidelines
-PROJECTS = (
-    ("everyday", "Everyday questions", "pair", "everyday.jsonl", "everyday.md"),
-    ("everyday-rankings", "Everyday questions, ranked", "ranking", "everyday_rankings.jsonl", "everyday.md"),
-    (TASK, "Words and numbers", "pair", "words_and_numbers.jsonl", "words_and_numbers.md"),
-    (STUDY, "Words and numbers: what the starter model learns from", "pair", "words_and_numbers_study.jsonl", ""),
+STUDY_GROUPS = 7_000
+STARTER_SETTINGS = {"epochs": 3, "groups_per_step": 32}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A project that is there from the start, with the names of its files in samples/."""
+
+    slug: str
+    name: str
+    kind: str
+    file: str
+    guidelines: str
+
+
+FOR_PEOPLE = (
+    Sample("everyday", "Everyday questions", "pair", "everyday.jsonl", "everyday.md"),
+    Sample("everyday-rankings", "Everyday questions, ranked", "ranking", "everyday_rankings.jsonl", "everyday.md"),
+    Sample(TASK, "Words and numbers", "pair", "words_and_numbers.jsonl", "words_and_numbers.md"),
 )
 
 
@@ -41,12 +60,13 @@ def prepare() -> list[str]:
         passwords = {ADMIN: _account(session, ADMIN, "admin"), ANNOTATOR: _account(session, ANNOTATOR, "annotator")}
         admin = _person(session, ADMIN)
         annotator = _person(session, ANNOTATOR)
-        for slug, name, kind, file, guidelines in PROJECTS:
-            words = (SAMPLES / guidelines).read_text() if guidelines else ""
-            project = create_project(session, admin, slug=slug, name=name, kind=kind, guidelines=words)
-            import_file(session, project, admin, SAMPLES / file)
-            if slug != STUDY:
-                people.join(session, annotator.id, project.id)
+        for sample in FOR_PEOPLE:
+            words = (SAMPLES / sample.guidelines).read_text(encoding="utf-8")
+            project = create_project(
+                session, admin, slug=sample.slug, name=sample.name, kind=sample.kind, guidelines=words
+            )
+            import_file(session, project, admin, SAMPLES / sample.file)
+            people.join(session, annotator.id, project.id)
         run_id = order_starter(session, admin)
     return [
         "Sign in with one of these accounts; the passwords are shown this once, `tiebreak user password EMAIL` sets new ones:",
@@ -68,17 +88,30 @@ def _person(session: Session, email: str) -> Person:
 
 def order_starter(session: Session, person: Person) -> int:
     """Queue the run that trains the starter from scratch; it waits for a trainer if there is none yet."""
-    try:
-        dataset = dataset_named(session, STUDY)
-    except NotFound:
-        project = session.scalars(select(Project).where(Project.slug == STUDY)).one_or_none()
-        if project is None:
-            raise NotFound(
-                f"the starter learns from the sample project “{STUDY}”, which is not here; make it again with "
-                f"`tiebreak import {STUDY} samples/words_and_numbers_study.jsonl`"
-            ) from None
-        dataset = freeze(session, person, project, Order(name=STUDY)).dataset
     run = queue_run(
-        session, person, method="sft", dataset=dataset, base_model="blank", settings={}, checkpoint_name="starter"
+        session,
+        person,
+        method="sft",
+        dataset=_study(session, person),
+        base_model="blank",
+        settings=STARTER_SETTINGS,
+        checkpoint_name="starter",
     )
     return run.id
+
+
+def _study(session: Session, person: Person) -> Dataset:
+    """What the starter learns from: generated, judged by the rule, imported and frozen on first use."""
+    try:
+        return dataset_named(session, STUDY)
+    except NotFound:
+        pass
+    project = session.scalars(select(Project).where(Project.slug == STUDY)).one_or_none()
+    if project is None:
+        name = "Words and numbers: what the starter model learns from"
+        project = create_project(session, person, slug=STUDY, name=name, kind="pair")
+        with TemporaryDirectory(prefix="tiebreak-study-") as folder:
+            file = Path(folder) / "study.jsonl"
+            file.write_text("".join(json.dumps(record) + "\n" for record in study_records(0, STUDY_GROUPS)))
+            import_file(session, project, person, file)
+    return freeze(session, person, project, Order(name=STUDY)).dataset
