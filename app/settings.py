@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Settings(BaseSettings):
-    """Read from the environment; each field's alias is its variable's name."""
+    """Read from the environment; each field's alias is its variable's name, and the only one: HOME is not TIEBREAK_HOME."""
 
-    model_config = SettingsConfigDict(populate_by_name=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(populate_by_name=False, extra="ignore", frozen=True)
 
     home: Path = Field(
         default=ROOT / ".tiebreak",

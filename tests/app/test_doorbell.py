@@ -84,14 +84,14 @@ def test_it_saves_what_people_did_even_while_the_broker_is_away(
 def test_it_reads_the_environment_when_celery_first_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Celery("later")
     app.add_defaults(doorbell.configuration)
-    monkeypatch.setattr(doorbell, "get_settings", lambda: Settings(redis_url="redis://later.example/3"))
+    monkeypatch.setattr(doorbell, "get_settings", lambda: Settings(REDIS_URL="redis://later.example/3"))
     assert app.conf.broker_url == "redis://later.example/3"
 
 
 def test_it_passes_messages_through_files_where_there_is_no_server(
     tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doorbell, "get_settings", lambda: Settings(redis_url=f"filesystem://{tmp_path}"))
+    monkeypatch.setattr(doorbell, "get_settings", lambda: Settings(REDIS_URL=f"filesystem://{tmp_path}"))
     app = Celery("files")
     app.add_defaults(doorbell.configuration)
     monkeypatch.setattr(doorbell, "celery", app)
