@@ -7,7 +7,6 @@ from urllib.parse import quote, urlsplit
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
@@ -24,7 +23,7 @@ from app.imports import api as imports_api
 from app.imports import views as imports_views
 from app.judgments import api as judgments_api
 from app.judgments import views as judgments_views
-from app.pages import Page, is_fragment_wanted, render
+from app.pages import Assets, Page, is_fragment_wanted, render
 from app.people import views as people
 from app.projects import api as projects_api
 from app.projects import views as projects_views
@@ -93,7 +92,7 @@ def create_app() -> FastAPI:
         app.include_router(router, prefix="/api/v1")
     for router in PAGES:
         app.include_router(router, include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
+    app.mount("/static", Assets(directory=ROOT / "static"), name="static")
     app.add_exception_handler(Mistake, answer_mistake)
     app.add_exception_handler(RequestValidationError, answer_bad_request)
     app.add_exception_handler(HTTPException, answer_http_error)

@@ -11,12 +11,15 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from gettext import NullTranslations
+from os import PathLike, stat_result
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 import nh3
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -24,6 +27,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
+from starlette.types import Scope
 
 from app.access import Person
 from app.settings import ROOT, get_settings
@@ -88,7 +92,7 @@ _ALLOWED_ATTRIBUTES = {
 }
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def markdown(text: str) -> Markup:
     """Markdown as HTML that can neither run nor load anything: raw HTML stays text, images become their words."""
     html = nh3.clean(
@@ -165,6 +169,19 @@ def asset(name: str) -> str:
     path = _STATIC / name
     changed = path.stat().st_mtime_ns if path.is_file() else 0
     return f"/static/{name}?v={_digest(name, changed)}"
+
+
+class Assets(StaticFiles):
+    """The files of static/. One asked for by its content never changes, so no browser asks again."""
+
+    def file_response(
+        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        answer = super().file_response(full_path, stat_result, scope, status_code)
+        name = Path(full_path).relative_to(_STATIC).as_posix()
+        if asset(name).partition("?")[2].encode() == scope["query_string"]:
+            answer.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return answer
 
 
 @lru_cache

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from app.pages import ago, environment, flags, markdown, number, percent, size, span
+from app.pages import ago, asset, environment, flags, markdown, number, percent, size, span
 
 
 def test_markdown_keeps_tables_code_and_lines_and_scrolls_wide_tables() -> None:
@@ -78,3 +78,11 @@ def test_a_missing_page_is_calm_and_says_where_to_go(ben_browser: TestClient) ->
     assert answer.status_code == 404
     assert "There is no such page." in answer.text
     assert 'href="/"' in answer.text
+
+
+def test_a_file_asked_for_by_its_content_is_kept_for_good(nobody: TestClient) -> None:
+    kept = nobody.get(asset("app.css"))
+    assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
+    for path in ("/static/app.css", "/static/app.css?v=old"):
+        assert "cache-control" not in nobody.get(path).headers
+    assert asset("no-such-file.css").endswith("v=missing")
