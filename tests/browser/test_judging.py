@@ -1,9 +1,9 @@
 """Ben spends his day: with one key, with the mouse, without JavaScript, with a nervous finger and a bad connection."""
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from app import db
-from app.models import Judgment, Response, User
+from app.models import Judgment, Membership, Response, User
 from tests.browser.conftest import Open
 from tests.unjudged import open_item, open_project
 
@@ -137,6 +137,24 @@ def test_a_lost_connection_is_said_and_nothing_is_lost(visit: Open, ben: User) -
     page.get_by_role("button", name="A is better").click()
     page.get_by_role("heading", name="All done. Thank you.").wait_for()
     assert len(judgments()) == 1
+
+
+def test_what_the_server_refuses_is_said_in_its_words(visit: Open, ben: User) -> None:
+    pairs(ben, 1)
+    page = visit(ben, PAIR)
+    with db.work_unit() as session:
+        session.execute(delete(Membership))
+    page.get_by_role("button", name="A is better").click()
+    page.get_by_text("There is no project “pairs” that you may see.").wait_for()
+
+
+def test_a_server_that_is_broken_is_not_passed_over_in_silence(visit: Open, ben: User) -> None:
+    pairs(ben, 1)
+    page = visit(ben, PAIR)
+    page.route("**/turn", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+    page.get_by_role("button", name="A is better").click()
+    page.get_by_text("Not saved: something is broken on our side.").wait_for()
+    assert page.get_by_role("button", name="A is better").is_visible()
 
 
 def test_keys_can_be_turned_off(visit: Open, ben: User) -> None:
