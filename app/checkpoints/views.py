@@ -13,7 +13,7 @@ from app.db import SessionDep
 from app.keyset import After, Limit, cut
 from app.models import Checkpoint
 from app.pages import Page, render
-from app.runs.results import Change, changes
+from app.runs.results import Results, results_in_words
 from app.settings import get_settings
 
 router = APIRouter()
@@ -33,7 +33,7 @@ class CheckpointPage(Page):
     found: Lineage
     files: Sequence[Mapping[str, Any]]
     n_bytes: int
-    changes: Sequence[Change]
+    results: Results
     others: Sequence[Checkpoint]
     address: str
     python_class: str
@@ -57,7 +57,7 @@ def checkpoint(checkpoint_id: int, request: Request, session: SessionDep, person
         found=found,
         files=files,
         n_bytes=sum(file["size"] for file in files),
-        changes=changes(found.checkpoint.metrics),
+        results=results_in_words(found.checkpoint.metrics),
         others=other_versions(session, found.checkpoint),
         address=get_settings().public_url.rstrip("/") or str(request.base_url).rstrip("/"),
         python_class=CLASSES[found.checkpoint.kind],

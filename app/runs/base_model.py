@@ -1,8 +1,8 @@
 """What a run may start from, as far as that can be told without loading it.
 
-    starter             the newest checkpoint named so; while it is still being trained, a run waits behind it
+    starter             the newest checkpoint named so
     blank               a small new model, built from the dataset; there is nothing to prefer in it yet, so only for sft
-    name, name@v3       a checkpoint
+    name, name@v3       a checkpoint; while the first of that name is being made by another run, a run waits behind it
     /a/folder           a local folder below one of MODEL_FOLDERS
     org/name, org/name@revision     a model of the hub, fetched by the trainer
 
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import BadInput
 from app.runs.methods import Method
-from app.runs.queries import is_starter_coming, newest_checkpoint
+from app.runs.queries import is_being_made, newest_checkpoint
 from app.settings import get_settings
 
 STARTER = "starter"
@@ -61,7 +61,7 @@ def _check_checkpoint(session: Session, method: Method, base_model: str) -> None
     version = int(found["version"]) if found["version"] else None
     checkpoint = newest_checkpoint(session, found["name"], version)
     if checkpoint is None:
-        if base_model == STARTER and is_starter_coming(session):
+        if version is None and is_being_made(session, base_model):
             return
         raise BadInput(_missing(base_model), field=_FIELD)
     if checkpoint.kind == "reward" and method.kind == "policy":

@@ -33,7 +33,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One measurement: its newest value, polylines in drawing units as SVG's `points` wants them, and where it ends."""
+    """One measurement: its newest value as the strong line has it, polylines in drawing units as SVG's `points` wants them, and where it ends."""
 
     name: str
     last: float
@@ -87,7 +87,7 @@ def _line(name: str, curve: Sequence[Point], finite: Sequence[Point], scale: _Sc
     followed = list(smooth(finite)) if is_smooth else finite
     return Line(
         name=name,
-        last=finite[-1][1],
+        last=followed[-1][1],
         strong=(_points(followed, scale),) if is_smooth else tuple(_unbroken(curve, scale)),
         faint=tuple(_unbroken(curve, scale)) if is_smooth else (),
         end=scale(followed[-1]),

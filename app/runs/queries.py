@@ -125,6 +125,7 @@ def checkpoint_names(session: Session) -> Sequence[tuple[str, str]]:
     return [(name, kind) for name, kind, _ in rows]
 
 
-def is_starter_coming(session: Session) -> bool:
-    waiting = select(Run.id).where(Run.checkpoint_name == "starter", Run.state.in_(("queued", "running"))).limit(1)
+def is_being_made(session: Session, name: str) -> bool:
+    """Whether a run that is not over will publish a checkpoint of this name."""
+    waiting = select(Run.id).where(Run.checkpoint_name == name, Run.state.in_(("queued", "running"))).limit(1)
     return session.scalar(waiting) is not None

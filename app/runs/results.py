@@ -11,24 +11,46 @@ from app.pages import gettext as _
 from app.pages import number, percent
 
 SHARES = frozenset({"accuracy", "right_answers"})
-COUNTS = frozenset({"groups", "pairs", "questions"})
+COUNTS = ("groups", "pairs", "questions")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One measure in words, its help, and its values before and after as people read them; "" when not measured."""
+    """One measure in words, its help, and its values before and after as people read them; "" when not measured.
+
+    `from_to` are both values of a share, to be drawn on a scale from 0 to 1.
+    """
 
     title: str
     help: str
     before: str
     after: str
+    from_to: tuple[float, float] | None
 
 
-def changes(results: Mapping[str, Any]) -> list[Change]:
-    """The measures of {"before": {…}, "after": {…}} in the order of their importance; counts of what was measured last."""
+@dataclass(frozen=True, slots=True)
+class Results:
+    """`counts` says on how much it was measured: "60 groups, 55 pairs"."""
+
+    changes: tuple[Change, ...]
+    counts: str
+
+
+def results_in_words(results: Mapping[str, Any]) -> Results:
+    """{"before": {name: value, …}, "after": {…}} in the order of importance."""
     before, after = _part(results, "before"), _part(results, "after")
-    names = sorted({*before, *after}, key=lambda name: (name in COUNTS, _rank(name), name))
-    return [Change(*_told(name), _shown(name, before.get(name)), _shown(name, after.get(name))) for name in names]
+    names = sorted({*before, *after} - set(COUNTS), key=lambda name: (_rank(name), name))
+    counts = {**before, **after}
+    return Results(
+        tuple(_change(name, before.get(name), after.get(name)) for name in names),
+        ", ".join(f"{number(counts[name])} {words}" for name, words in _counted().items() if counts.get(name)),
+    )
+
+
+def _change(name: str, before: Any, after: Any) -> Change:
+    is_share = name in SHARES and isinstance(before, int | float) and isinstance(after, int | float)
+    title, help_ = _words().get(name, (name.replace("_", " ").capitalize(), ""))
+    return Change(title, help_, _shown(name, before), _shown(name, after), (before, after) if is_share else None)
 
 
 def _part(results: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -43,19 +65,16 @@ def _words() -> dict[str, tuple[str, str]]:
         "margin": (_("Margin"), _("mean lead of the better response’s score")),
         "best_logp": (_("Best responses"), _("mean log-probability of the best responses, nats")),
         "loss": (_("Loss"), _("on the test split")),
-        "groups": (_("Groups"), _("judged groups of the test split that were measured")),
-        "pairs": (_("Pairs"), _("ordered pairs in them")),
-        "questions": (_("Questions"), _("prompts that were answered")),
     }
+
+
+def _counted() -> dict[str, str]:
+    return {"groups": _("groups"), "pairs": _("ordered pairs"), "questions": _("questions answered")}
 
 
 def _rank(name: str) -> int:
     known = list(_words())
     return known.index(name) if name in known else len(known)
-
-
-def _told(name: str) -> tuple[str, str]:
-    return _words().get(name, (name.replace("_", " ").capitalize(), ""))
 
 
 def _shown(name: str, value: Any) -> str:
@@ -65,8 +84,8 @@ def _shown(name: str, value: Any) -> str:
 
 
 def facts_in_words(facts: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    """What a trainer noted about its run, whatever it is."""
-    return [(name.replace("_", " ").capitalize(), _fact(value)) for name, value in facts.items()]
+    """What a trainer noted about its run, whatever it is. In the order of the names: JSON in Postgres keeps no other."""
+    return [(name.replace("_", " ").capitalize(), _fact(value)) for name, value in sorted(facts.items())]
 
 
 def _fact(value: Any) -> str:

@@ -14,7 +14,7 @@ from app.datasets.queries import dataset_named, newest_datasets
 from app.db import SessionDep
 from app.errors import BadInput, Mistake
 from app.keyset import After, Limit, cut
-from app.models import Dataset, Trainer
+from app.models import Dataset, Run, Trainer, User
 from app.pages import Page, go_to, is_fragment_wanted, render
 from app.pages import gettext as _
 from app.runs.base_model import BLANK, STARTER
@@ -27,14 +27,14 @@ from app.runs.queries import (
     announced,
     checkpoint_names,
     curve,
-    is_starter_coming,
+    is_being_made,
     listed_run,
     live_trainers,
     run_by_id,
     runs_ahead,
     runs_page,
 )
-from app.runs.results import Change, changes, facts_in_words
+from app.runs.results import Results, facts_in_words, results_in_words
 from app.runs.service import cancel_run, method_named, order_run
 
 router = APIRouter()
@@ -73,9 +73,10 @@ class RunPage(Page):
     is_waiting_for_trainer: bool
     charts: Sequence[Chart]
     more_charts: Sequence[Chart]
-    changes: Sequence[Change]
+    results: Results
     facts: Sequence[tuple[str, str]]
     settings: Sequence[tuple[str, str]]
+    ordered_by: str
 
 
 @router.get("/runs")
@@ -107,7 +108,7 @@ def launch_page(
 def _bases(session: Session, method: Method | None) -> list[str]:
     """What the base model's input suggests; anything else that `base_model.py` knows can be typed."""
     there = [name for name, kind in checkpoint_names(session) if not (method and method.kind != kind == "reward")]
-    starter = [STARTER] if STARTER not in there and is_starter_coming(session) else []
+    starter = [STARTER] if STARTER not in there and is_being_made(session, STARTER) else []
     blank = [BLANK] if method is not None and method.name == "sft" else []
     return sorted({*starter, *there}, key=lambda name: name != STARTER) + blank
 
@@ -172,10 +173,19 @@ def run_page(session: Session, person: Person, run_id: int) -> RunPage:
         is_waiting_for_trainer=run.state == "queued" and not live_trainers(session),
         charts=drawn.main,
         more_charts=drawn.more,
-        changes=changes(run.results),
+        results=results_in_words(run.results),
         facts=facts_in_words(run.facts),
-        settings=[(name, words(value)) for name, value in run.settings.items()],
+        settings=_settings(session, run),
+        ordered_by=session.get_one(User, run.created_by).name,
     )
+
+
+def _settings(session: Session, run: Run) -> list[tuple[str, str]]:
+    """In the order of the form, as far as a trainer has told it: JSON in Postgres keeps none."""
+    method = announced(session).known.get(run.method)
+    order = [setting.name for setting in method.settings] if method is not None else []
+    names = sorted(run.settings, key=lambda name: (order.index(name) if name in order else len(order), name))
+    return [(name, words(run.settings[name])) for name in names]
 
 
 @router.get("/runs/{run_id}")

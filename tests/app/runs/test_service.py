@@ -175,6 +175,14 @@ def test_it_starts_from_allowed_folders_only(
         get_settings.cache_clear()
 
 
+def test_it_waits_behind_a_run_that_makes_its_base_model(session: Session, admin: Person, dataset: Dataset):
+    make_trainer(session)
+    make_run(session, dataset, checkpoint_name="warm", state="running")
+    assert order_run(session, admin, method="dpo", dataset=dataset, base_model="warm").base_model == "warm"
+    with pytest.raises(BadInput, match="no checkpoint “warm@v1”"):
+        order_run(session, admin, method="dpo", dataset=dataset, base_model="warm@v1")
+
+
 def test_it_waits_behind_the_starter_while_that_is_trained(session: Session, admin: Person, dataset: Dataset):
     make_trainer(session)
     with pytest.raises(BadInput, match="tiebreak starter"):
