@@ -63,6 +63,17 @@ def test_it_shows_what_was_saved_and_takes_it_back(visit: Open, ben: User) -> No
     assert [one.withdrawn for one in judgments()] == [False, True]
 
 
+def test_the_next_turn_begins_at_its_top_with_the_focus(visit: Open, ben: User) -> None:
+    pairs(ben, 2)
+    page = visit(ben, PAIR, viewport={"width": 390, "height": 300})
+    page.mouse.wheel(0, 400)
+    page.wait_for_function("scrollY > 20")
+    page.get_by_role("button", name="B is better").click()
+    page.locator("#notices").get_by_text("Saved: B is better.").wait_for(state="attached")
+    assert page.evaluate("scrollY") < 20
+    assert page.evaluate("document.activeElement.textContent") == "The prompt"
+
+
 def test_it_works_without_javascript(visit: Open, ben: User) -> None:
     pairs(ben, 1)
     page = visit(ben, PAIR, java_script_enabled=False)
