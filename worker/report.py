@@ -1,29 +1,57 @@
 """What a trainer says about its run while it goes: each time one short transaction that names its fence.
 
 A write that meets another fence, or a run that is no longer running, matches no row and raises `Fenced`: somebody else has
-the run, and nothing may be written any more. Steps are collected and sent every `EVERY_S` seconds, so that a quick model
-does not spend its time on the database.
+the run, and nothing may be written any more. A database that is away for a moment costs a moment, not the hours that were
+trained: each write is tried again for as long as a lease lasts. Steps are collected and sent every `EVERY_S` seconds, so
+that a quick model does not spend its time on the database.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import work_unit
 from app.models import Audit, Checkpoint, Dataset, Run, RunMetric
+from app.settings import get_settings
 from app.storage import Stored
 
 EVERY_S = 2.0
 
 Figures = dict[str, float]
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 
 
 class Fenced(Exception):  # noqa: N818 -- says where we stand
     """Somebody else holds the run by now."""
+
+
+def patiently(ask: Callable[Given, Found]) -> Callable[Given, Found]:
+    """Ask again while the database is away. After a lease the supervisor has given the run up too, so the error is raised.
+
+    A commit whose answer was lost is met as a closed run: then `Fenced` is raised, and the row says what became of it.
+    """
+
+    @wraps(ask)
+    def asking(*args: Given.args, **kwargs: Given.kwargs) -> Found:
+        deadline = time.monotonic() + get_settings().trainer_lease_s
+        while True:
+            try:
+                return ask(*args, **kwargs)
+            except OperationalError as problem:
+                if time.monotonic() > deadline:
+                    raise
+                print(f"the database is away: {problem}", flush=True)  # noqa: T201 -- the run's log
+                time.sleep(1)
+
+    return asking
 
 
 @dataclass
@@ -35,6 +63,7 @@ class Report:
     _steps: list[dict[str, Any]] = field(default_factory=list)
     _sent_at: float = 0.0
 
+    @patiently
     def read(self) -> tuple[Run, Dataset]:
         """The order as it was placed."""
         with work_unit() as session:
@@ -44,6 +73,7 @@ class Report:
                 raise Fenced
             return run, session.get_one(Dataset, run.dataset_id)
 
+    @patiently
     def stage(self, words: str, **values: Any) -> None:
         """What is being done now, in words for the run's page, and whatever else is known from here on."""
         print(f"{time.strftime('%H:%M:%S')} {words}", flush=True)  # noqa: T201 -- the run's log
@@ -56,6 +86,7 @@ class Report:
         if time.monotonic() - self._sent_at > EVERY_S or number + 1 == total:
             self._send(number + 1, total, seconds_left)
 
+    @patiently
     def _send(self, done: int, total: int, seconds_left: float) -> None:
         with work_unit() as session:
             self._write(session, step=done, total_steps=total, seconds_left=seconds_left, last_step_at=func.now())
@@ -71,12 +102,14 @@ class Report:
         self._steps.clear()
         self._sent_at = time.monotonic()
 
+    @patiently
     def fail(self, words: str) -> None:
         with work_unit() as session:
             self._write(
                 session, state="failed", error=words, finished_at=func.now(), lease_until=None, seconds_left=None
             )
 
+    @patiently
     def publish(
         self, run: Run, kind: str, prefix: str, files: list[Stored], sha256: str, results: dict[str, Any]
     ) -> None:
