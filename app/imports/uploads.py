@@ -37,13 +37,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file at its beginning, with what its sender says it is."""
+    """A file at its beginning, with what its sender says it is; `pasted` is its text, if it came as text."""
 
     target: Target
     file: BinaryIO
     media_type: str = ""
     name: str = ""
-    pasted: str = ""
+    pasted: str | None = None
 
 
 def program_target(slug: str, person: MayImport, session: SessionDep) -> Target:
@@ -100,15 +100,11 @@ async def sent_form(request: Request, target: Annotated[Target, Depends(browser_
         if isinstance(file, UploadFile) and file.filename:
             yield Upload(target, file.file, file.content_type or "", file.filename)
         else:
-            yield _pasted(target, form.get("records"))
+            records = form.get("records")
+            pasted = records if isinstance(records, str) else ""
+            yield Upload(target, io.BytesIO(pasted.encode()), name="pasted", pasted=pasted)
     finally:
         await form.close()
-
-
-def _pasted(target: Target, records: object) -> Upload:
-    if not isinstance(records, str) or not records.strip():
-        raise BadInput("choose a file, or paste records")
-    return Upload(target, io.BytesIO(records.encode()), name="pasted", pasted=records)
 
 
 SentBody = Annotated[Upload, Depends(sent_body, scope="function")]

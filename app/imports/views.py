@@ -12,11 +12,12 @@ from app.db import SessionDep
 from app.errors import BadInput, Conflict, Mistake, TooLarge
 from app.imports.queries import import_by_id, recent_imports
 from app.imports.reading import records
-from app.imports.service import import_records, upload_limit_bytes
-from app.imports.uploads import SentForm
+from app.imports.service import Report, import_records, upload_limit_bytes
+from app.imports.uploads import SentForm, Upload
 from app.kinds import Kind, kind_named
 from app.models import Audit, Project
 from app.pages import Page, go_to, render
+from app.pages import gettext as _
 from app.projects.queries import project_for
 from app.settings import get_settings
 
@@ -62,12 +63,18 @@ def import_page(
 def import_items(request: Request, session: SessionDep, sent: SentForm) -> Response:
     person, project = sent.target.person, sent.target.project
     try:
-        stream = records(sent.file, limit_bytes=upload_limit_bytes(), media_type=sent.media_type, name=sent.name)
-        report = import_records(session, project, person, stream, source=sent.name)
+        report = _imported(session, sent)
     except (BadInput, TooLarge, Conflict) as mistake:
-        page = import_page(session, person, project, mistake, sent.pasted)
+        page = import_page(session, person, project, mistake, sent.pasted or "")
         return render(request, "imports/import.html", page, status=mistake.status)
     return go_to(request, f"/projects/{project.slug}/imports/{report.id}")
+
+
+def _imported(session: SessionDep, sent: Upload) -> Report:
+    if sent.pasted is not None and not sent.pasted.strip():
+        raise BadInput(_("choose a file, or paste records"))
+    stream = records(sent.file, limit_bytes=upload_limit_bytes(), media_type=sent.media_type, name=sent.name)
+    return import_records(session, sent.target.project, sent.target.person, stream, source=sent.name)
 
 
 @router.get("/projects/{slug}/imports/{import_id}")
