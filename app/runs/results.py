@@ -94,7 +94,7 @@ def _fact(value: Any) -> str:
     if isinstance(value, int | float):
         return number(value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_fact(one)}" for name, one in value.items())
+        return ", ".join(f"{name.replace('_', ' ')} {_fact(one)}" for name, one in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(_fact(one) for one in value)
     return "–" if value is None else str(value)

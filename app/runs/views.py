@@ -174,18 +174,19 @@ def run_page(session: Session, person: Person, run_id: int) -> RunPage:
         charts=drawn.main,
         more_charts=drawn.more,
         results=results_in_words(run.results),
-        facts=facts_in_words(run.facts),
+        facts=facts_in_words({name: fact for name, fact in run.facts.items() if name != "settings"}),
         settings=_settings(session, run),
         ordered_by=session.get_one(User, run.created_by).name,
     )
 
 
 def _settings(session: Session, run: Run) -> list[tuple[str, str]]:
-    """In the order of the form, as far as a trainer has told it: JSON in Postgres keeps none."""
+    """Those in force, with what the trainer chose where the order left it open; in the order of the form, if it is known."""
+    in_force = run.settings | run.facts.get("settings", {})
     method = announced(session).known.get(run.method)
     order = [setting.name for setting in method.settings] if method is not None else []
-    names = sorted(run.settings, key=lambda name: (order.index(name) if name in order else len(order), name))
-    return [(name, words(run.settings[name])) for name in names]
+    names = sorted(in_force, key=lambda name: (order.index(name) if name in order else len(order), name))
+    return [(name, words(in_force[name])) for name in names]
 
 
 @router.get("/runs/{run_id}")

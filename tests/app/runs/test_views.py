@@ -173,6 +173,14 @@ def test_it_shows_facts_of_any_shape(ada_browser: TestClient, ready: None):
         assert words in page
 
 
+def test_it_shows_the_settings_in_force_in_the_order_of_the_form(ada_browser: TestClient, ready: None):
+    facts = {"settings": {"learning_rate": 0.0007, "seed": 0}, "device": "cpu"}
+    page = ada_browser.get(f"/runs/{a_run(settings={'beta': 0.1, 'learning_rate': 0}, facts=facts)}").text
+    places = [page.index(f"<dt>{name}</dt>") for name in ("learning_rate", "seed", "beta")]
+    assert places == sorted(places)
+    assert "<dt>learning_rate</dt><dd>0.0007</dd>" in page
+
+
 def test_it_survives_measurements_that_are_no_numbers(ada_browser: TestClient, ready: None):
     run_id = a_run(results={"before": None, "after": {"note": "odd", "accuracy": None}})
     assert ada_browser.get(f"/runs/{run_id}").status_code == 200
