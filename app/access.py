@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from fastapi import Depends, Request
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -97,16 +97,20 @@ def person_of_cookie(session: Session, secret: str) -> Person | None:
     return Person(*found) if found else None
 
 
+# Made once: programs come with every judgment, and putting a statement together costs more than running it.
+_BY_TOKEN = (
+    select(User.id, User.name, User.role, ApiToken.scopes, ApiToken.expires_at)
+    .join(ApiToken, ApiToken.user_id == User.id)
+    .where(ApiToken.token_hash == bindparam("token_hash"), ApiToken.revoked_at.is_(None), User.disabled_at.is_(None))
+)
+
+
 def person_of_token(session: Session, authorization: str) -> Person | None:
     """The person behind `Authorization: Bearer tbk_…`, unless it is unknown, revoked or expired."""
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() != "bearer" or not secret.startswith(TOKEN_PREFIX):
         return None
-    found = session.execute(
-        select(User.id, User.name, User.role, ApiToken.scopes, ApiToken.expires_at)
-        .join(ApiToken, ApiToken.user_id == User.id)
-        .where(ApiToken.token_hash == hashed(secret), ApiToken.revoked_at.is_(None), User.disabled_at.is_(None))
-    ).first()
+    found = session.execute(_BY_TOKEN, {"token_hash": hashed(secret)}).first()
     if found is None or (found.expires_at is not None and found.expires_at <= datetime.now(UTC)):
         return None
     return Person(found.id, found.name, found.role, frozenset(found.scopes))
