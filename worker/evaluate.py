@@ -36,10 +36,10 @@ Figures = dict[str, float]
 
 
 @torch.no_grad()
-def measure(model: Model, groups: Sequence[EncodedGroup], what: Measure, max_tokens: int) -> list[tuple[float, ...]]:
+def measure(model: Model, groups: Sequence[EncodedGroup], what: Measure) -> list[tuple[float, ...]]:
     """One number for each response of each group, in the groups' order."""
     found: list[tuple[float, ...]] = [()] * len(groups)
-    for places in micro_batches(groups, max_tokens):
+    for places in micro_batches(groups, model.tokens_at_once()):
         batch = collate([groups[place] for place in places], model.tokenizer.pad_token_id, model.device)
         values = iter(what(model, batch).tolist())
         for place in places:
@@ -47,22 +47,20 @@ def measure(model: Model, groups: Sequence[EncodedGroup], what: Measure, max_tok
     return found
 
 
-def with_reference(model: Model, groups: Sequence[EncodedGroup], max_tokens: int) -> list[EncodedGroup]:
+def with_reference(model: Model, groups: Sequence[EncodedGroup]) -> list[EncodedGroup]:
     """The groups with log π_ref of every response, by the model as it is now: called before the first step."""
-    logps = measure(model, groups, logp, max_tokens)
+    logps = measure(model, groups, logp)
     return [replace(group, reference=values) for group, values in zip(groups, logps, strict=True)]
 
 
-def reward_figures(model: Model, groups: Sequence[EncodedGroup], max_tokens: int) -> Figures:
+def reward_figures(model: Model, groups: Sequence[EncodedGroup]) -> Figures:
     """Accuracy and margin of a reward model."""
-    return order_figures(measure(model, groups, rewards, max_tokens), [group.tiers for group in groups])
+    return order_figures(measure(model, groups, rewards), [group.tiers for group in groups])
 
 
-def policy_figures(
-    model: Model, groups: Sequence[EncodedGroup], max_tokens: int, questions: Sequence[Group] = ()
-) -> Figures:
+def policy_figures(model: Model, groups: Sequence[EncodedGroup], questions: Sequence[Group] = ()) -> Figures:
     """Accuracy and margin of the implicit reward against ``group.reference``; how likely the best responses are; answers."""
-    logps = measure(model, groups, logp, max_tokens)
+    logps = measure(model, groups, logp)
     scores = [
         tuple(now - before for now, before in zip(values, group.reference, strict=True))
         for values, group in zip(logps, groups, strict=True)

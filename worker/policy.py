@@ -38,6 +38,9 @@ PLAIN_TEMPLATE = (
     "{% if add_generation_prompt %}Assistant: {% endif %}"
 )
 PAD_TOKEN = "<|pad|>"  # noqa: S105 -- a token of a vocabulary, not a password
+MOST_TOKENS = 16_384
+ACTIVATION_BYTES = 2**31
+"""What one micro-batch may take on a CPU; on a GPU it is an eighth of its memory, since weights and AdamW take most."""
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
@@ -56,6 +59,20 @@ class Model:
     @property
     def n_parameters(self) -> int:
         return sum(weights.numel() for weights in self.network.parameters())
+
+    def tokens_at_once(self) -> int:
+        """Tokens of one micro-batch, padding included: as many as keep their activations within a memory budget.
+
+        A rough count, but of the right order: in each layer a token leaves about 34 numbers per unit of width for the
+        backward pass (Korthikanti et al. 2022, arXiv:2205.05198, section 4, without its attention maps), in 4 bytes each.
+        """
+        sizes = self.network.config.get_text_config()
+        bytes_per_token = 34 * 4 * sizes.hidden_size * sizes.num_hidden_layers
+        if self.device.type == "cuda":
+            budget = torch.cuda.get_device_properties(self.device).total_memory // 8
+        else:
+            budget = ACTIVATION_BYTES
+        return int(min(MOST_TOKENS, max(1, budget // bytes_per_token)))
 
     def trainable(self) -> list[nn.Parameter]:
         """The weights that training changes: all of them, or the adapters."""

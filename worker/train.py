@@ -32,7 +32,7 @@ from worker.methods import find_method, read_settings
 from worker.policy import Model, pick_device, seed_everything
 from worker.publish import publish
 from worker.report import Fenced, Report
-from worker.steps import MAX_TOKENS, count_steps, peak_rate, train_steps
+from worker.steps import count_steps, peak_rate, train_steps
 
 
 class Stopped(Exception):  # noqa: N818 -- says what happened to us
@@ -62,20 +62,21 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     )
     report.stage("measuring the start model", facts=run.facts, total_steps=count_steps(len(groups), settings))
     if method.KIND == "policy":
-        held_out = with_reference(model, held_out, MAX_TOKENS)
+        held_out = with_reference(model, held_out)
     if method.REFERENCE:
-        groups = with_reference(model, groups, MAX_TOKENS)
+        groups = with_reference(model, groups)
     before = evaluate(model, held_out, test_groups)
     report.stage("training", results={"before": before})
+    stop.check()
 
     for step in train_steps(model, method, settings, groups):
         report.step(step.number, step.total, step.seconds_left, step.figures)
-        if stop.came:
-            raise Stopped
+        stop.check()
 
     report.stage("measuring what was trained")
     results = {"before": before, "after": evaluate(model, held_out, test_groups)}
     report.stage("publishing")
+    stop.check()
     publish(report, run, dataset, model, results, folder / "checkpoint")
 
 
@@ -88,8 +89,8 @@ def fetch_groups(dataset: Dataset, side: str, folder: Path) -> list[Group]:
 
 def evaluate(model: Model, held_out: Sequence[EncodedGroup], test_groups: Sequence[Group]) -> Figures:
     if model.kind == "reward":
-        return reward_figures(model, held_out, MAX_TOKENS)
-    return policy_figures(model, held_out, MAX_TOKENS, questions_in(test_groups))
+        return reward_figures(model, held_out)
+    return policy_figures(model, held_out, questions_in(test_groups))
 
 
 def facts(model: Model, started_from: str, cut: Truncation, settings: dict[str, Any]) -> dict[str, Any]:
@@ -110,6 +111,11 @@ class StopSignal:
     def __init__(self) -> None:
         self.came = False
         signal.signal(signal.SIGTERM, self._note)
+
+    def check(self) -> None:
+        """Raises Stopped where the process may end."""
+        if self.came:
+            raise Stopped
 
     def _note(self, *_: Any) -> None:
         self.came = True

@@ -30,7 +30,7 @@ from worker.policy import Kind, Model, logp
 NAME, TITLE = "dpo", "Direct preference optimisation"
 KIND: Kind = "policy"
 NEEDS = "order"
-LEARNING_RATE = 3e-4
+LEARNING_RATE = 1.5e-4
 REFERENCE = True
 
 
