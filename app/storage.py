@@ -13,10 +13,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import obstore
 from obstore.store import S3Store
@@ -25,6 +26,8 @@ from app.errors import NotFound
 from app.settings import Settings, get_settings
 
 CHUNK_BYTES = 1 << 20
+LONGEST_PART_BYTES = 255
+LONGEST_NAME_BYTES = 1024
 
 
 class Corrupt(Exception):  # noqa: N818 -- says what the file is
@@ -61,17 +64,10 @@ class LocalDisk:
 
     def put(self, name: str, source: Path) -> None:
         target = self.root / checked(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=target.parent, prefix=".writing-")
-        try:
-            with os.fdopen(handle, "wb") as out, source.open("rb") as data:
-                shutil.copyfileobj(data, out, CHUNK_BYTES)
-                out.flush()
-                os.fsync(out.fileno())
-            Path(beside).replace(target)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
+        with source.open("rb") as data, written_beside(target) as out:
+            shutil.copyfileobj(data, out, CHUNK_BYTES)
+            out.flush()
+            os.fsync(out.fileno())
         folder = os.open(target.parent, os.O_RDONLY)  # the rename itself must survive a power cut too
         try:
             os.fsync(folder)
@@ -81,15 +77,15 @@ class LocalDisk:
     def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         try:
             data = (self.root / checked(name)).open("rb")
-        except (FileNotFoundError, IsADirectoryError):
-            raise NotFound(f"there is no file {name!r} in storage") from None
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise missing(name) from None
         return _chunks(data, start, end)
 
     def size(self, name: str) -> int:
-        try:
-            return (self.root / checked(name)).stat().st_size
-        except FileNotFoundError:
-            raise NotFound(f"there is no file {name!r} in storage") from None
+        path = self.root / checked(name)
+        if not path.is_file():
+            raise missing(name)
+        return path.stat().st_size
 
     def delete_all(self, prefix: str) -> None:
         shutil.rmtree(self.root / checked(prefix), ignore_errors=True)
@@ -115,7 +111,7 @@ class S3:
         try:
             return int(obstore.head(self.store, checked(name))["size"])
         except FileNotFoundError:
-            raise NotFound(f"there is no file {name!r} in storage") from None
+            raise missing(name) from None
 
     def delete_all(self, prefix: str) -> None:
         for batch in obstore.list(self.store, checked(prefix) + "/"):
@@ -134,11 +130,34 @@ def _chunks(data: Any, start: int, end: int | None) -> Iterator[bytes]:
             yield chunk
 
 
+@contextmanager
+def written_beside(target: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the target's name when it is whole, and leaves nothing behind when it never is."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def missing(name: str) -> NotFound:
+    return NotFound(f"there is no file {name[:200]!r} in storage")
+
+
 def checked(name: str) -> str:
-    """The name, if it stays inside the storage. `..`, absolute names and odd characters are nobody's files."""
+    """The name, if it stays inside the storage. `..`, absolute names and odd characters are nobody's files, and no
+    file has a longer name than disks (255 bytes a part) and S3 (1,024 in all) allow.
+    """
     parts = PurePosixPath(name).parts
+    lengths = [len(os.fsencode(part)) for part in parts]
     if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
-        raise NotFound(f"there is no file {name!r} in storage")
+        raise missing(name)
+    if max(lengths) > LONGEST_PART_BYTES or sum(lengths) + len(lengths) > LONGEST_NAME_BYTES:
+        raise missing(name)
     return "/".join(parts)
 
 
@@ -168,17 +187,15 @@ def store_file(prefix: str, path: str, source: Path) -> Stored:
 
 def fetch(prefix: str, stored: Stored, target: Path) -> None:
     """Copy a file out of storage under a local name, which appears only when its checksum was right."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
+    name = f"{prefix}/{stored.path}"
+    chunks = storage().read(name)
     digest = hashlib.sha256()
-    with beside.open("wb") as out:
-        for chunk in storage().read(f"{prefix}/{stored.path}"):
+    with written_beside(target) as out:
+        for chunk in chunks:
             digest.update(chunk)
             out.write(chunk)
-    if digest.hexdigest() != stored.sha256:
-        beside.unlink()
-        raise Corrupt(f"{prefix}/{stored.path} does not have the SHA-256 it was stored with; restore it from a backup")
-    beside.replace(target)
+        if digest.hexdigest() != stored.sha256:
+            raise Corrupt(f"{name} does not have the SHA-256 it was stored with; restore it from a backup")
 
 
 def sha256_of(path: Path) -> str:
