@@ -1,13 +1,15 @@
 """One request is one transaction, committed before the first byte of the response."""
 
+from uuid import uuid4
+
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from app.db import SessionDep, psycopg_url, read_session, work_unit
-from app.models import Audit
+from app.db import SessionDep, among, insert_rows, psycopg_url, read_session, work_unit
+from app.models import Audit, Item, Project, Prompt, Response
 
 
 def count(engine: Engine) -> int:
@@ -64,3 +66,45 @@ def test_times_are_utc_in_every_session(database: Engine):
 @pytest.mark.parametrize("url", ["postgres://h/d", "postgresql://h/d", "postgresql+psycopg://h/d"])
 def test_it_takes_the_addresses_that_hosts_hand_out(url: str):
     assert psycopg_url(url) == "postgresql+psycopg://h/d"
+
+
+def test_it_inserts_many_rows_with_one_statement(session: Session):
+    project = Project(slug="p", name="p", kind="pair")
+    session.add(project)
+    session.flush()
+    messages = [{"role": "user", "content": 'quotes " \\ é漢 🍋 $1 %s :x'}]
+    prompts = insert_rows(
+        Prompt,
+        [
+            {"project_id": project.id, "messages": messages, "content_hash": bytes([number, 0, 255])}
+            for number in range(3)
+        ],
+    )
+    ids = {row.content_hash: row.id for row in session.execute(prompts.returning(Prompt.content_hash, Prompt.id))}
+    assert set(ids) == {b"\x00\x00\xff", b"\x01\x00\xff", b"\x02\x00\xff"}
+    prompt_id = ids[b"\x00\x00\xff"]
+    row = {
+        "id": uuid4(),
+        "prompt_id": prompt_id,
+        "text": "a\nb",
+        "model": None,
+        "score": 0.1,
+        "sampling": {"top_p": None},
+    }
+    session.execute(insert_rows(Response, [row | {"content_hash": b"x"}]))
+    stored = session.get_one(Response, row["id"])
+    assert (stored.text, stored.model, stored.score, stored.sampling) == ("a\nb", None, 0.1, {"top_p": None})
+    assert stored.created_at is not None
+    item = {"project_id": project.id, "prompt_id": prompt_id, "response_ids": [row["id"]], "content_hash": b"i"}
+    more = {"metadata": {"k": [1, None]}, "wanted": 1, "open_slots": 1}
+    session.execute(insert_rows(Item, [item | more]))
+    assert session.scalars(select(Item)).one().response_ids == [row["id"]]
+    assert session.get_one(Prompt, prompt_id).messages == messages
+
+
+def test_it_finds_rows_among_any_number_of_values(session: Session):
+    session.add_all(Project(slug=slug, name=slug, kind="pair") for slug in "abc")
+    session.flush()
+    found = select(Project.slug).where(among(Project.slug, {"a", "c", "x", *map(str, range(70_000))}))
+    assert sorted(session.scalars(found)) == ["a", "c"]
+    assert session.scalars(select(Project.slug).where(among(Project.slug, []))).all() == []
