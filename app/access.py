@@ -190,7 +190,7 @@ def is_forged(scope: Scope) -> bool:
     if site is not None:
         return site not in {"same-origin", "none"}
     origin = headers.get("origin")
-    own = {headers.get("host", ""), urlsplit(get_settings().public_url).netloc}
+    own = {headers.get("host", ""), urlsplit(get_settings().public_url).netloc} - {""}  # the origin "null" has no host
     return origin is not None and urlsplit(origin).netloc not in own
 
 

@@ -7,6 +7,7 @@ use `database`, whose tables are emptied after them. Ada is the admin, Ben annot
 import os
 import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from app import db, doorbell
 from app import storage as storage_module
+from app.access import hash_password
 from app.embedded import postgres, redis
 from app.models import Table, User
 from app.people import service as people
@@ -83,8 +85,15 @@ def files(migrated: str) -> storage_module.Storage:
 
 def account(name: str, role: str) -> User:
     with db.work_unit() as session:
-        people.add_user(session, f"{name}@example.org", role=role, name=name.title(), password=f"{name}-password")
-        return people.user_by_email(session, f"{name}@example.org")
+        user = User(email=f"{name}@example.org", name=name.title(), role=role, password_hash=password_hash(name))
+        session.add(user)
+    return user
+
+
+@lru_cache
+def password_hash(name: str) -> str:
+    """Once for each name: hashing is slow on purpose, and these people are in nearly every story."""
+    return hash_password(f"{name}-password")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from app.access import Person
+from app.db import fetch
 from app.errors import BadInput, Conflict, NotFound
 from app.judgments import statements
 from app.kinds import Verdict, kind_named
@@ -48,18 +49,18 @@ def judge(
     """Store a judgment with its tuples. `key` names this attempt: a second call with it stores nothing."""
     who = _asking(person, key) | {"assignment_id": assignment_id}
     for _ in range(LOOKS):
-        turn = session.execute(statements.LOOK, who).mappings().one_or_none()
-        if turn is None:
+        turns = fetch(session, statements.LOOK, who)
+        if not turns:
             raise NotFound("there is no such assignment of yours")
+        turn = turns[0]
         if turn["before"] is not None:
             return Stored(_same(turn["before"], verdict), turn["project_id"], replayed=True)
         if turn["state"] == "done":
             raise Conflict("you have judged this item already; take that judgment back to judge it again")
         checked = kind_named(turn["kind"]).check(verdict, turn["response_ids"], turn["outcomes"])
-        written = {**who, **turn, **_written(checked, turn["state"]), "duration_ms": duration_ms}
-        stored = session.execute(statements.STORE, written).scalar_one_or_none()
-        if stored is not None:
-            return Stored(stored, turn["project_id"])
+        written = who | turn | _written(checked, turn["state"]) | {"duration_ms": duration_ms}
+        for row in fetch(session, statements.STORE, written):
+            return Stored(row["judgment"], turn["project_id"])
     raise Conflict("this item is being judged from several places at once; please try again")
 
 
@@ -71,14 +72,14 @@ def withdraw(session: Session, person: Person, judgment_id: int, *, key: str) ->
     """
     who = _asking(person, key) | {"judgment_id": judgment_id}
     for _ in range(LOOKS):
-        found = session.execute(statements.LOOK_BACK, who).mappings().one_or_none()
-        if found is None:
+        turns = fetch(session, statements.LOOK_BACK, who)
+        if not turns:
             raise NotFound("there is no such judgment of yours")
-        if found["before"] is not None:
-            return Stored(_withdrawn(found["before"]), found["project_id"], replayed=True)
-        stored = session.execute(statements.WITHDRAW, who).scalar_one_or_none()
-        if stored is not None:
-            return Stored(stored, found["project_id"])
+        turn = turns[0]
+        if turn["before"] is not None:
+            return Stored(_withdrawn(turn["before"]), turn["project_id"], replayed=True)
+        for row in fetch(session, statements.WITHDRAW, who):
+            return Stored(row["judgment"], turn["project_id"])
     raise Conflict("this judgment was taken back or replaced already")
 
 

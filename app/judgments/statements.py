@@ -1,7 +1,7 @@
 """The statements that store and take back a judgment.
 
-They are SQL as text, since this is what a person waits for after each key they press: one statement looks, one writes
-the judgment, its tuples, the assignment's state and the item's slots in one round trip.
+They are SQL as text for `db.fetch`, since this is what a person waits for after each key they press: one statement
+looks, one writes the judgment, its tuples, the assignment's state and the item's slots in one round trip.
 
 Looking takes the lock that a claim takes, so that nothing else of the same person in this project comes in between. A
 statement that had to wait for that lock saw the rows as they were before; so the writing ones check again, in their
@@ -10,10 +10,10 @@ first part, what they rely on, and return no row if it no longer holds.
 
 # ruff: noqa: S608 -- what is put together here are constants of this file
 
-from sqlalchemy import text
+from typing import LiteralString
 
-_MAY_SEE = """(:is_admin OR EXISTS (
-        SELECT FROM membership WHERE membership.user_id = :person_id AND membership.project_id = assignment.project_id
+_MAY_SEE = """(%(is_admin)s OR EXISTS (
+        SELECT FROM membership WHERE membership.user_id = %(person_id)s AND membership.project_id = assignment.project_id
     ))"""
 _LOCK = "pg_advisory_xact_lock(hashint8(assignment.project_id), hashint8(assignment.user_id)) AS lock"
 _SHOWN = """json_build_object(
@@ -21,50 +21,50 @@ _SHOWN = """json_build_object(
         'strength', strength, 'comment', comment, 'duration_ms', duration_ms, 'revision', revision,
         'counted', counted, 'withdrawn', withdrawn, 'created_at', created_at)"""
 _BEFORE = f"""(
-        SELECT {_SHOWN} FROM judgment WHERE judgment.assignment_id = assignment.id AND client_key = :key
+        SELECT {_SHOWN} FROM judgment WHERE judgment.assignment_id = assignment.id AND client_key = %(key)s
     ) AS before"""
 
-LOOK = text(f"""
+LOOK: LiteralString = f"""
     SELECT assignment.project_id, item_id, assignment.state, prompt_id, response_ids, kind, outcomes, {_LOCK}, {_BEFORE}
     FROM assignment JOIN item ON item.id = item_id JOIN project ON project.id = assignment.project_id
-    WHERE assignment.id = :assignment_id AND assignment.user_id = :person_id AND {_MAY_SEE}
-""")
+    WHERE assignment.id = %(assignment_id)s AND assignment.user_id = %(person_id)s AND {_MAY_SEE}
+"""
 
 # `slots` is what the judgment means for its item: 1 gives a slot back, −1 takes one if it can, 0 leaves them alone.
-STORE = text(f"""
+STORE: LiteralString = f"""
     WITH done AS (
-        UPDATE assignment SET state = 'done' WHERE id = :assignment_id AND state = :state RETURNING id
+        UPDATE assignment SET state = 'done' WHERE id = %(assignment_id)s AND state = %(state)s RETURNING id
     ), slot AS (
-        UPDATE item SET open_slots = open_slots + :slots FROM done
-        WHERE item.id = :item_id AND :slots <> 0 AND open_slots + :slots >= 0
+        UPDATE item SET open_slots = open_slots + %(slots)s FROM done
+        WHERE item.id = %(item_id)s AND %(slots)s <> 0 AND open_slots + %(slots)s >= 0
         RETURNING item.id
     ), stored AS (
         INSERT INTO judgment (
             project_id, assignment_id, item_id, user_id, judge_kind, outcome, tiers, strength, comment, duration_ms,
             client_key, revision, counted)
-        SELECT :project_id, done.id, :item_id, :person_id, 'human', :outcome, CAST(:tiers AS jsonb),
-            CAST(:strength AS bigint), :comment, CAST(:duration_ms AS bigint), :key,
-            1 + (SELECT coalesce(max(revision), 0) FROM judgment WHERE assignment_id = :assignment_id),
-            :outcome <> 'skip' AND (:slots = 0 OR EXISTS (SELECT FROM slot))
+        SELECT %(project_id)s, done.id, %(item_id)s, %(person_id)s, 'human', %(outcome)s, CAST(%(tiers)s AS jsonb),
+            CAST(%(strength)s AS bigint), %(comment)s, CAST(%(duration_ms)s AS bigint), %(key)s,
+            1 + (SELECT coalesce(max(revision), 0) FROM judgment WHERE assignment_id = %(assignment_id)s),
+            %(outcome)s <> 'skip' AND (%(slots)s = 0 OR EXISTS (SELECT FROM slot))
         FROM done
         RETURNING *
     ), derived AS (
         INSERT INTO preference (project_id, judgment_id, item_id, prompt_id, chosen_id, rejected_id, margin)
-        SELECT :project_id, stored.id, :item_id, :prompt_id, chosen, rejected, CAST(:strength AS bigint)
-        FROM stored, unnest(CAST(:chosen AS uuid[]), CAST(:rejected AS uuid[])) AS pair (chosen, rejected)
+        SELECT %(project_id)s, stored.id, %(item_id)s, %(prompt_id)s, chosen, rejected, CAST(%(strength)s AS bigint)
+        FROM stored, unnest(CAST(%(chosen)s AS uuid[]), CAST(%(rejected)s AS uuid[])) AS pair (chosen, rejected)
     )
-    SELECT {_SHOWN} FROM stored
-""")
+    SELECT {_SHOWN} AS judgment FROM stored
+"""
 
-LOOK_BACK = text(f"""
+LOOK_BACK: LiteralString = f"""
     SELECT assignment.project_id, {_LOCK}, {_BEFORE}
     FROM judgment AS old JOIN assignment ON assignment.id = old.assignment_id
-    WHERE old.id = :judgment_id AND old.user_id = :person_id AND {_MAY_SEE}
-""")
+    WHERE old.id = %(judgment_id)s AND old.user_id = %(person_id)s AND {_MAY_SEE}
+"""
 
-WITHDRAW = text(f"""
+WITHDRAW: LiteralString = f"""
     WITH old AS (
-        UPDATE judgment SET is_current = false WHERE id = :judgment_id AND is_current RETURNING *
+        UPDATE judgment SET is_current = false WHERE id = %(judgment_id)s AND is_current RETURNING *
     ), derived AS (
         UPDATE preference SET is_current = false FROM old WHERE preference.judgment_id = old.id
     ), slot AS (
@@ -80,10 +80,10 @@ WITHDRAW = text(f"""
         INSERT INTO judgment (
             project_id, assignment_id, item_id, user_id, judge_kind, outcome, tiers, client_key, revision,
             is_current, withdrawn, counted)
-        SELECT project_id, assignment_id, item_id, user_id, judge_kind, outcome, '{{}}', :key, revision + 1,
+        SELECT project_id, assignment_id, item_id, user_id, judge_kind, outcome, '{{}}', %(key)s, revision + 1,
             false, true, false
         FROM old
         RETURNING *
     )
-    SELECT {_SHOWN} FROM taken_back
-""")
+    SELECT {_SHOWN} AS judgment FROM taken_back
+"""

@@ -24,47 +24,49 @@ The statements are SQL as text because their form is the point: each is one roun
 import random
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.db import fetch
 from app.errors import NotFound
 
 SWEEP_AT_ONCE = 1000
 SEED_BITS = 63
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashint8(:project_id), hashint8(:person_id))")
+_LOCK = "SELECT pg_advisory_xact_lock(hashint8(%(project_id)s), hashint8(%(person_id)s))"
 
 # `OFFSET 0` keeps the planner to the plan that stays cheap whatever its statistics say: open turns from their own index
 # instead of a walk through all turns for the least number, and one check per item instead of a join over all of them.
-_CLAIM = text("""
+_CLAIM = """
     WITH lease AS (
-        SELECT now() + lease_minutes * interval '1 minute' AS expires_at FROM project WHERE id = :project_id
+        SELECT now() + lease_minutes * interval '1 minute' AS expires_at FROM project WHERE id = %(project_id)s
     ), mine AS (
         UPDATE assignment SET expires_at = lease.expires_at FROM lease
         WHERE state = 'open' AND id = (
             SELECT min(open.id) FROM (
                 SELECT id FROM assignment
-                WHERE project_id = :project_id AND user_id = :person_id AND state = 'open' OFFSET 0) AS open)
+                WHERE project_id = %(project_id)s AND user_id = %(person_id)s AND state = 'open' OFFSET 0) AS open)
         RETURNING id, item_id, shown_order, assignment.expires_at
     ), pick AS (
         SELECT free.id, free.response_ids
-        FROM (VALUES (CAST('-infinity' AS float8), CAST(0 AS float8)), (:start, 'infinity'), (0, :start))
+        FROM (VALUES (CAST('-infinity' AS float8), CAST(0 AS float8)), (%(start)s, 'infinity'), (0, %(start)s))
             AS stretch (low, high),
         LATERAL (
             SELECT id, response_ids FROM item
-            WHERE project_id = :project_id AND open_slots > 0 AND priority >= low AND priority < high
+            WHERE project_id = %(project_id)s AND open_slots > 0 AND priority >= low AND priority < high
             AND NOT EXISTS (
                 SELECT FROM assignment
-                WHERE item_id = item.id AND user_id = :person_id AND state IN ('open', 'done') OFFSET 0)
+                WHERE item_id = item.id AND user_id = %(person_id)s AND state IN ('open', 'done') OFFSET 0)
             ORDER BY priority, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
         ) AS free
         WHERE NOT EXISTS (SELECT FROM mine)
         LIMIT 1
     ), taken AS (
         INSERT INTO assignment (project_id, item_id, user_id, state, seed, shown_order, expires_at)
-        SELECT :project_id, pick.id, :person_id, 'open', :seed,
-            ARRAY(SELECT id FROM unnest(pick.response_ids) AS id ORDER BY uuid_hash_extended(id, :seed)),
+        SELECT %(project_id)s, pick.id, %(person_id)s, 'open', %(seed)s,
+            ARRAY(SELECT id FROM unnest(pick.response_ids) AS id ORDER BY uuid_hash_extended(id, %(seed)s)),
             lease.expires_at
         FROM pick, lease
         ON CONFLICT (item_id, user_id) DO UPDATE SET state = 'open', expires_at = excluded.expires_at
@@ -73,28 +75,28 @@ _CLAIM = text("""
     ), slot AS (
         UPDATE item SET open_slots = open_slots - 1 FROM taken WHERE item.id = taken.item_id
     )
-    SELECT turn.id, turn.item_id, turn.shown_order, turn.expires_at, prompt.messages,
+    SELECT turn.id AS assignment_id, turn.item_id, turn.shown_order, turn.expires_at, prompt.messages AS prompt,
         ARRAY(SELECT response.text FROM unnest(turn.shown_order) WITH ORDINALITY AS shown (id, place)
             JOIN response ON response.id = shown.id ORDER BY shown.place) AS texts
     FROM (SELECT * FROM mine UNION ALL SELECT * FROM taken) AS turn
     JOIN item ON item.id = turn.item_id JOIN prompt ON prompt.id = item.prompt_id
-""")
+"""
 
-_RELEASE = text("""
+_RELEASE = """
     WITH released AS (
         UPDATE assignment SET state = 'released'
-        WHERE id = :assignment_id AND user_id = :person_id AND state = 'open'
+        WHERE id = %(assignment_id)s AND user_id = %(person_id)s AND state = 'open'
         RETURNING item_id
     )
     UPDATE item SET open_slots = open_slots + 1 FROM released WHERE item.id = released.item_id RETURNING item.id
-""")
+"""
 
 # The items are locked in one order, so that two sweeps cannot wait for each other.
-_EXPIRE = text("""
+_EXPIRE = """
     WITH expired AS (
         UPDATE assignment SET state = 'expired' WHERE id IN (
             SELECT id FROM assignment WHERE state = 'open' AND expires_at <= now()
-            ORDER BY expires_at LIMIT :at_once FOR NO KEY UPDATE SKIP LOCKED)
+            ORDER BY expires_at LIMIT %(at_once)s FOR NO KEY UPDATE SKIP LOCKED)
         RETURNING item_id
     ), given_back AS (
         SELECT item_id, count(*) AS slots FROM expired GROUP BY item_id
@@ -104,8 +106,8 @@ _EXPIRE = text("""
     ), slot AS (
         UPDATE item SET open_slots = open_slots + slots FROM locked WHERE item.id = locked.id
     )
-    SELECT count(*) FROM expired
-""")
+    SELECT item_id FROM expired
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +130,23 @@ def claim(session: Session, person_id: int, project_id: int) -> Turn | None:
     The caller has seen to it that the person may see the project.
     """
     who = {"project_id": project_id, "person_id": person_id}
-    session.execute(_LOCK, who)
+    fetch(session, _LOCK, who)
     draw = random.SystemRandom()
-    found = session.execute(_CLAIM, who | {"start": draw.random(), "seed": draw.getrandbits(SEED_BITS)}).one_or_none()
-    if found is None:
-        return None
-    responses = [(str(key), words) for key, words in zip(found.shown_order, found.texts, strict=True)]
-    return Turn(found.id, found.item_id, found.messages, responses, found.expires_at)
+    turns = fetch(session, _CLAIM, who | {"start": draw.random(), "seed": draw.getrandbits(SEED_BITS)})
+    return _turn(**turns[0]) if turns else None
+
+
+def _turn(*, shown_order: list[UUID], texts: list[str], **rest: Any) -> Turn:
+    responses = [(str(key), words) for key, words in zip(shown_order, texts, strict=True)]
+    return Turn(responses=responses, **rest)
 
 
 def release(session: Session, person_id: int, assignment_id: int) -> None:
     """Give a turn back before its lease runs out, for somebody else to take."""
-    given = session.execute(_RELEASE, {"assignment_id": assignment_id, "person_id": person_id}).one_or_none()
-    if given is None:
+    if not fetch(session, _RELEASE, {"assignment_id": assignment_id, "person_id": person_id}):
         raise NotFound("there is no open turn of yours with this number")
 
 
 def expire(session: Session) -> int:
     """Take back the slots of leases that ran out; returns how many. For the sweep, which calls until it is 0."""
-    expired: int = session.execute(_EXPIRE, {"at_once": SWEEP_AT_ONCE}).scalar_one()
-    return expired
+    return len(fetch(session, _EXPIRE, {"at_once": SWEEP_AT_ONCE}))
