@@ -102,7 +102,7 @@ def accumulate(model: Model, method: Method, settings: Training, groups: Sequenc
         tally = method.loss(model, batch, settings)
         part = tally.loss / whole
         part.backward()  # type: ignore[no-untyped-call]  # torch does not type it
-        loss, right, margin, pairs = loss + float(part), right + tally.right, margin + tally.margin, pairs + tally.pairs
+        loss, right, margin, pairs = loss + part.item(), right + tally.right, margin + tally.margin, pairs + tally.pairs
         tokens += int(batch.attention_RT.sum())
     figures: Figures = {"loss": loss, "tokens": tokens}
     return figures | ({"accuracy": right / pairs, "margin": margin / pairs} if pairs else {})
