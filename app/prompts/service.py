@@ -1,11 +1,12 @@
 """Store groups in bulk: what is there already is found by its content and used again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, LargeBinary, and_, column, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from app.db import among, insert_rows
@@ -120,11 +121,7 @@ def _store_responses(
         for one in kept
         for content_hash, given in zip(one.responses, one.group.responses, strict=True)
     }
-    known = select(Response.prompt_id, Response.content_hash, Response.id).where(
-        among(Response.prompt_id, {prompt_id for prompt_id, _ in wanted}),
-        among(Response.content_hash, {content_hash for _, content_hash in wanted}),
-    )
-    ids = {(prompt_id, content_hash): key for prompt_id, content_hash, key in session.execute(known)}
+    ids = _known_responses(session, wanted.keys())
     rows: list[dict[str, Any]] = [
         {
             "id": uuid4(),
@@ -141,6 +138,18 @@ def _store_responses(
     if rows:
         session.execute(insert_rows(Response, rows))
     return ids | {(row["prompt_id"], row["content_hash"]): row["id"] for row in rows}
+
+
+def _known_responses(session: Session, wanted: Collection[tuple[int, Hash]]) -> dict[tuple[int, Hash], UUID]:
+    """Looked up pair by pair in the index: two separate lists would be tried in all their combinations."""
+    prompt_ids = literal([prompt_id for prompt_id, _ in wanted], ARRAY(BigInteger))
+    hashes = literal([content_hash for _, content_hash in wanted], ARRAY(LargeBinary))
+    columns = (column("prompt_id", BigInteger), column("content_hash", LargeBinary))
+    pairs = func.unnest(prompt_ids, hashes).table_valued(*columns, name="wanted").render_derived()
+    known = select(Response.prompt_id, Response.content_hash, Response.id).join(
+        pairs, and_(Response.prompt_id == pairs.c.prompt_id, Response.content_hash == pairs.c.content_hash)
+    )
+    return {(prompt_id, content_hash): key for prompt_id, content_hash, key in session.execute(known)}
 
 
 def _store_items(
