@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
@@ -214,3 +216,36 @@ def test_an_import_that_waits_too_long_says_so(database: Engine, bea: Person, mo
         imported(first, first.get_one(Project, into.id), bea, pair())
         with db.work_unit() as second, pytest.raises(Conflict, match="another import"):
             imported(second, second.get_one(Project, into.id), bea, pair())
+
+
+_WORDS = some.sampled_from(
+    ["a", "b", " ", "é漢🍋", "\x01\x7f", "'; --", "\\u0000", "\\", "{}", "null", "%s", ":x", "$1"]
+)
+_VALUES = some.recursive(
+    some.none() | some.booleans() | some.integers(-(2**63), 2**64 - 1) | some.floats(allow_nan=False) | _WORDS,
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(_WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+_RESPONSES = _WORDS | some.fixed_dictionaries(
+    {"text": _WORDS},
+    optional={
+        "tier": some.integers(0, 3),
+        "score": some.floats(),
+        "model": _WORDS,
+        "sampling": some.dictionaries(_WORDS, _VALUES, max_size=2),
+    },
+)
+_RECORDS = some.fixed_dictionaries(
+    {"prompt": _WORDS, "responses": some.lists(_RESPONSES, min_size=2, max_size=3)},
+    optional={"id": _WORDS, "annotator": _WORDS, "metadata": some.dictionaries(_WORDS, _VALUES), "more": _VALUES},
+)
+
+
+@settings(max_examples=150, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(some.lists(_RECORDS, max_size=5))
+def test_whatever_is_recognised_can_be_stored(session: Session, ada: Person, values: list[Any]):
+    into = session.scalars(select(Project)).one_or_none() or project(session, ada, kind="ranking", wanted=2)
+    report = imported(session, into, ada, *values)
+    again = imported(session, into, ada, *values)
+    assert report.imported + report.duplicates + report.failed == len(values)
+    assert (again.imported, again.judgments, again.failed) == (0, 0, report.failed)
