@@ -46,10 +46,13 @@ def data_folder_lock(home: Path) -> Iterator[Lock]:
 
 def running(home: Path) -> dict[str, object] | None:
     """What the holder of the lock has noted; None when nobody holds it."""
-    if not (home / NAME).exists():
-        return None
-    with _open(home) as file:
-        return None if _take(file) else holder_of(home)
+    try:
+        if not (home / NAME).exists():
+            return None
+        with _open(home) as file:
+            return None if _take(file) else holder_of(home)
+    except PermissionError as problem:
+        raise Mistake(f"The data folder {home} belongs to another user of this machine: ask as that user.") from problem
 
 
 def holder_of(home: Path) -> dict[str, object]:

@@ -7,8 +7,7 @@
 
 For root the servers have an account of their own (`account.py`). Where that account cannot enter the data folder, say
 below `/root`, `servers` is a link to a folder in /var/lib/tiebreak, because opening folders that are not ours is not for
-us to do. A folder that already has an owner keeps it: root starting an ordinary user's Tiebreak starts the servers as
-that user.
+us to do.
 """
 
 import os
@@ -62,8 +61,11 @@ def open_home(home: Path) -> None:
         if account is not None:
             os.chown(home, -1, account.gid)
             home.chmod(0o710)
-    if not os.access(home, os.W_OK | os.X_OK):
-        raise Mistake(f"The data folder {home} belongs to somebody else. Choose another one with TIEBREAK_HOME.")
+    if home.stat().st_uid != os.geteuid():
+        raise Mistake(
+            f"The data folder {home} belongs to another user of this machine. Start Tiebreak as that user, or choose "
+            "another folder with TIEBREAK_HOME."
+        )
 
 
 def _servers(home: Path) -> Path:
@@ -84,7 +86,7 @@ def _servers(home: Path) -> Path:
 
 
 def _owner(servers: Path) -> Account | None:
-    """The account that the servers run as; None if that is who we are anyway."""
+    """The account that the servers run as: it was given the folder once; None if that is who we are anyway."""
     if os.geteuid() != 0:
         return None
     if servers.stat().st_uid == 0:  # made a moment ago
