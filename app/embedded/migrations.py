@@ -11,8 +11,8 @@ MIGRATIONS = ROOT / "migrations" / "versions"
 
 def migrate() -> None:
     from alembic import command  # noqa: PLC0415 -- takes its time to load, and a start seldom needs it
-    from alembic.config import Config  # noqa: PLC0415
-    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415 -- as above
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415 -- as above
 
     try:
         command.upgrade(Config(toml_file=ROOT / "pyproject.toml"), "head")
