@@ -12,16 +12,18 @@ from typing import Any
 
 from app.errors import BadInput
 from app.imports.found import LONGEST_RECORD_BYTES, Found
+from app.imports.transcripts import short
 
 _OF_RESPONSE = re.compile(r"(response|model|score|tier)_(\d{1,3})")
 # how `surrogateescape` keeps a byte that is not UTF-8
 _UNDECODED = re.compile("[\udc80-\udcff]")
+_LONGEST_HEADER_BYTES = 1 << 16
 _WHOLE_NUMBER = re.compile(r"-?\d{1,9}")
 csv.field_size_limit(LONGEST_RECORD_BYTES)
 
 
 def csv_rows(stream: io.BufferedReader) -> Iterator[Found]:
-    first = stream.readline(LONGEST_RECORD_BYTES)
+    first = stream.readline(_LONGEST_HEADER_BYTES)
     columns, separator = _header(first)
     return _rows(stream, columns, separator)
 
@@ -38,7 +40,7 @@ def _header(first: bytes) -> tuple[list[str], str]:
     if not has_responses:
         raise BadInput(
             "this is none of NDJSON, a JSON array, Parquet or CSV with these columns on its first line: "
-            f"prompt, chosen, rejected or prompt, response_1, response_2, …; it begins with “{words[:60]}”"
+            f"prompt, chosen, rejected or prompt, response_1, response_2, …; it begins with {short(words)}"
         )
     doubled = sorted({name for name in columns if columns.count(name) > 1})
     if doubled:

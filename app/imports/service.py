@@ -18,6 +18,7 @@ from app.errors import BadInput, BadJudgment, BadRecord, Conflict
 from app.imports.formats import Record, recognise
 from app.imports.found import Found
 from app.imports.reading import records
+from app.imports.transcripts import printable
 from app.judgments.bulk import Fate, Judged, store_imported
 from app.kinds import Kind, Verdict, kind_named
 from app.models import Audit, Project, User
@@ -49,7 +50,7 @@ class Report:
         self.failed += 1
         if len(self.errors) < MOST_ERRORS:
             where = "" if found.element is None else f"record {found.element}: "
-            self.errors.append({"line": found.line, "message": where + message})
+            self.errors.append({"line": found.line, "message": where + printable(message)})
 
 
 def import_file(session: Session, project: Project, person: Person, path: Path) -> Report:
@@ -78,7 +79,7 @@ def import_records(
         for batch in _batches(stream, BATCH):
             _import_batch(session, project, batch, judges, report)
     detail = {
-        "source": source,
+        "source": printable(source[:200]),
         "imported": report.imported,
         "duplicates": report.duplicates,
         "judgments": report.judgments,

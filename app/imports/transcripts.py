@@ -77,7 +77,11 @@ def _message(value: Any, name: str) -> Message:
     return {"role": role, "content": text(value["content"], f"{name}.content")}
 
 
+def printable(words: str) -> str:
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in words)
+
+
 def short(value: Any) -> str:
-    """A value as it is quoted in a message."""
-    words = str(value)
+    """A value as it is quoted in a message, which is stored and shown: signs that cannot be are replaced."""
+    words = printable(str(value)[:41])
     return f"“{words[:40]}…”" if len(words) > 40 else f"“{words}”"

@@ -237,6 +237,7 @@ def test_numbers_that_are_none_stay_text_for_the_record_to_refuse():
         (b"name,text\n1,2\n", "none of NDJSON"),
         (b"caf\xe9\n", "not UTF-8"),
         (b"<!doctype html>", "none of NDJSON"),
+        (bytes(100_000), "none of NDJSON"),
         (b"prompt,chosen,rejected,chosen\n", "two columns are called “chosen”"),
         (b"PAR1 and nothing more", "Parquet file is damaged"),
         (FORMATS["parquet"][:-20], "Parquet file is damaged"),
@@ -289,7 +290,7 @@ def test_a_row_that_is_not_utf8_leaves_the_others_alone():
     "data",
     [
         gzip.compress(b'{"a": "' + bytes(3 * MIB) + b'"}'),
-        gzip.compress(gzip.compress(bytes(3 * MIB))),
+        gzip.compress(gzip.compress(b"[" + b"7," * (2 * MIB))),
         ndjson(ROWS * 30_000),
         json.dumps(ROWS * 30_000).encode(),
         b"prompt,chosen,rejected\n" + b"p,a,%s\n" % (b"b" * 100) * 40_000,

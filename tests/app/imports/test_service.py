@@ -165,6 +165,24 @@ def test_it_leaves_a_trace(session: Session, ada: Person):
     }
 
 
+def test_signs_that_cannot_be_stored_do_not_spoil_the_report(session: Session, ada: Person):
+    odd = "x\0\ud800\n"
+    report = imported(
+        session,
+        project(session, ada),
+        ada,
+        {"prompt": "p", "responses": ["a", {"text": "b", odd: 1}]},
+        {"prompt": "p", "responses": ["a", {"text": "b", "tier": odd}]},
+        {"prompt": [{"role": odd, "content": "p"}], "responses": ["a", "b"]},
+        {"prompt": "p", "responses": ["a", "b"], "metadata": {odd: 1}},
+        {"prompt": "p", "responses": ["a", "b"], "metadata": odd},
+        {"prompt": "p", "responses": ["a", "b"], "id": odd, "annotator": odd},
+    )
+    assert report.failed == 6
+    assert all(error["message"].isprintable() for error in report.errors)
+    assert session.get_one(Audit, report.id).detail["errors"] == report.errors
+
+
 def test_a_file_that_breaks_off_leaves_nothing(session: Session, ada: Person):
     into = project(session, ada)
 
