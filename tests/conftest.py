@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+import worker  # noqa: F401 -- says how OpenMP waits, which torch must know before it is loaded by any test
 from app import db, doorbell
 from app import storage as storage_module
 from app.access import hash_password

@@ -55,9 +55,11 @@ def peak_rate(method: Method, model: Model, settings: Training) -> float:
 
 
 def rate_at(step: int, total: int) -> float:
-    """Share of the peak learning rate: linear up, linear down."""
+    """Share of the peak learning rate: linear up over the first tenth of the steps, linear down over the rest."""
     warm_up = max(1, min(100, total // 10))
-    return min((step + 1) / warm_up, max(LAST_RATE, 1 - step / total))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return max(LAST_RATE, 1 - (step + 1 - warm_up) / (total - warm_up))
 
 
 def train_steps(model: Model, method: Method, settings: Training, groups: Sequence[EncodedGroup]) -> Iterator[Step]:

@@ -1,0 +1,107 @@
+"""What every method must do. A new file in the folder is tried the moment it is in `METHODS`."""
+
+import json
+import math
+from dataclasses import fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from app.errors import BadInput
+from tests.small import CPU, GROUPS, group, small_model
+from worker import methods
+from worker.batches import EncodedGroup, collate, encode
+from worker.evaluate import with_reference
+from worker.methods import METHODS, Method, describe, find_method, read_settings
+
+SHARED = ["max_steps", "epochs", "learning_rate", "groups_per_step", "max_length", "seed", "lora_rank"]
+pytestmark = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.NAME)
+
+
+def test_its_description_survives_json_and_its_defaults_pass(method: Method):
+    told = json.loads(json.dumps(describe(method)))
+    assert told == describe(method)
+    assert [each["name"] for each in told["settings"]][: len(SHARED)] == SHARED
+    defaults = {each["name"]: each["default"] for each in told["settings"]}
+    assert read_settings(method, defaults) == read_settings(method, {}) == method.Settings()
+    for each in told["settings"]:
+        assert each["help"].endswith(".")
+        assert each["type"] in {"int", "float", "str"}
+        assert each["choices"] or each["low"] <= each["default"] <= each["high"]
+
+
+def test_preference_methods_say_which_loss(method: Method):
+    names = {field.name for field in fields(method.Settings)}
+    assert ("loss" in names) == (method.NEEDS == "order")
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"banana": 1}, "banana"),
+        ({"epochs": 0}, "epochs"),
+        ({"epochs": 1.5}, "epochs"),
+        ({"epochs": True}, "epochs"),
+        ({"epochs": "2"}, "epochs"),
+        ({"learning_rate": math.nan}, "learning_rate"),
+        ({"learning_rate": math.inf}, "learning_rate"),
+        ({"learning_rate": False}, "learning_rate"),
+        ({"seed": None}, "seed"),
+        ({"max_length": 10**9}, "max_length"),
+    ],
+)
+def test_it_names_the_setting_that_is_wrong(method: Method, given: dict[str, Any], field: str):
+    with pytest.raises(BadInput, match=field) as refused:
+        read_settings(method, given)
+    assert refused.value.field == field
+
+
+def test_a_whole_number_may_stand_for_a_number(method: Method):
+    rate = read_settings(method, {"learning_rate": 1}).learning_rate
+    assert (rate, type(rate)) == (1.0, float)
+
+
+def test_its_loss_and_gradient_are_finite_and_its_share_is_positive(method: Method, tokenizer: Any):
+    model = small_model(method.KIND, tokenizer)
+    groups, _ = encode(method.examples(GROUPS), tokenizer, 64)
+    batch = collate(with_reference(model, groups) if method.REFERENCE else groups, tokenizer.pad_token_id, CPU)
+    share = method.share(batch)
+    loss = method.loss(model, batch, read_settings(method, {})).loss / share
+    gradients = torch.autograd.grad(loss, model.trainable(), allow_unused=True)
+    assert share > 0
+    assert loss.item() > 0
+    assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)
+    assert any(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
+
+
+def test_the_order_of_groups_and_padding_change_nothing(method: Method, tokenizer: Any, groups: list[EncodedGroup]):
+    model = small_model(method.KIND, tokenizer, seed=4)
+    ready = with_reference(small_model(method.KIND, tokenizer), groups) if method.REFERENCE else groups
+    settings = read_settings(method, {})
+
+    def loss(some: list[EncodedGroup]) -> float:
+        batch = collate(some, tokenizer.pad_token_id, CPU)
+        return (method.loss(model, batch, settings).loss / method.share(batch)).item()
+
+    alone = [collate([each], tokenizer.pad_token_id, CPU) for each in ready]
+    summed = sum(method.loss(model, batch, settings).loss.item() for batch in alone)
+    assert loss(ready[::-1]) == pytest.approx(loss(ready), rel=1e-5)
+    assert summed / sum(method.share(batch).item() for batch in alone) == pytest.approx(loss(ready), rel=1e-5)
+
+
+def test_it_takes_nothing_from_groups_that_say_nothing(method: Method):
+    silent = [group("a", ["b", "c"], [None, None], outcome="all_bad"), group("a", ["b", "c"], [None, 1])]
+    taken = method.examples([*silent, group("a", ["b", "c"], [1, 1], outcome="tie")])
+    assert [each.responses for each in taken] == ([] if method.NEEDS == "order" else [("c",), ("b", "c")])
+
+
+def test_every_file_that_is_a_method_is_listed(method: Method):
+    folder = Path(str(methods.__file__)).parent
+    modules = [import_module(f"worker.methods.{file.stem}") for file in folder.glob("[!_]*.py")]
+    assert {module.NAME for module in modules if hasattr(module, "NAME")} == {each.NAME for each in METHODS}
+    assert find_method(method.NAME) is method
+    with pytest.raises(BadInput, match="sft, reward, dpo"):
+        find_method("banana")

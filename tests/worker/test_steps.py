@@ -1,0 +1,126 @@
+"""The loop of training: the same step however it is cut up, and a start that is checked."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from app.errors import BadInput
+from tests.small import small_model
+from worker import policy
+from worker.batches import EncodedGroup
+from worker.evaluate import policy_figures, reward_figures, with_reference
+from worker.methods import METHODS, Method, dpo, read_settings, reward, sft
+from worker.methods.settings import Training
+from worker.policy import Model
+from worker.steps import accumulate, count_steps, peak_rate, rate_at, train_steps
+
+EVERY_METHOD = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.NAME)
+
+
+def ready(method: Method, tokenizer: Any, groups: list[EncodedGroup]) -> tuple[Model, list[EncodedGroup]]:
+    model = small_model(method.KIND, tokenizer)
+    return model, with_reference(model, groups) if method.REFERENCE else groups
+
+
+@EVERY_METHOD
+@pytest.mark.parametrize("at_once", [1, 80, 150])
+def test_a_step_is_the_same_however_it_is_cut_up(
+    method: Method, at_once: int, tokenizer: Any, groups: list[EncodedGroup], monkeypatch: pytest.MonkeyPatch
+):
+    weighted = [replace(each, weight=0.5 + place) for place, each in enumerate(groups)]
+    other = small_model(method.KIND, tokenizer, seed=5)  # away from the reference, where the gradient is not simple
+
+    def measured() -> tuple[float, list[torch.Tensor]]:
+        model, ready_groups = ready(method, tokenizer, weighted)
+        model.network.load_state_dict(other.network.state_dict())
+        model.network.double()
+        loss = accumulate(model, method, read_settings(method, {}), ready_groups)["loss"]
+        return loss, [weights.grad for weights in model.trainable()]
+
+    whole, gradients = measured()
+    monkeypatch.setattr(policy, "MOST_TOKENS", at_once)
+    parts, gradients_of_parts = measured()
+    assert parts == pytest.approx(whole, rel=1e-5)
+    for ours, theirs in zip(gradients_of_parts, gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_dpo_begins_at_ln_2_without_an_opinion(tokenizer: Any, groups: list[EncodedGroup]):
+    model, ready_groups = ready(dpo, tokenizer, groups)
+    first = next(train_steps(model, dpo, read_settings(dpo, {"groups_per_step": 5}), ready_groups))
+    assert first.figures["loss"] == pytest.approx(math.log(2), abs=1e-6)
+    assert first.figures["accuracy"] == 0.5
+    assert abs(first.figures["margin"]) < 1e-5
+
+
+def test_dpo_against_a_reference_of_another_computation_is_stopped(tokenizer: Any, groups: list[EncodedGroup]):
+    model, ready_groups = ready(dpo, tokenizer, groups)
+    noisy = [
+        replace(each, reference=tuple(value + place for place, value in enumerate(each.reference)))
+        for each in ready_groups
+    ]
+    with pytest.raises(BadInput, match="must be ln 2"):
+        next(train_steps(model, dpo, read_settings(dpo, {}), noisy))
+
+
+@pytest.mark.parametrize("method", [reward, dpo], ids=["reward", "dpo"])
+def test_a_few_groups_can_be_learnt_by_heart(method: Method, tokenizer: Any, groups: list[EncodedGroup]):
+    model, ready_groups = ready(method, tokenizer, groups)
+    settings = read_settings(method, {"max_steps": 60, "learning_rate": 0.005, "groups_per_step": 5})
+    losses = [step.figures["loss"] for step in train_steps(model, method, settings, ready_groups)]
+    figures = reward_figures(model, ready_groups) if method is reward else policy_figures(model, ready_groups)
+    assert figures["accuracy"] == 1.0
+    assert losses[-1] < losses[0] / 4
+
+
+def test_sft_makes_the_best_responses_likely(tokenizer: Any, groups: list[EncodedGroup]):
+    model, _ = ready(sft, tokenizer, groups)
+    settings = read_settings(sft, {"max_steps": 60, "learning_rate": 0.01, "groups_per_step": 5})
+    losses = [step.figures["loss"] for step in train_steps(model, sft, settings, groups)]
+    n_tokens = sum(len(one) for each in groups for one in each.responses)
+    n_weighted = sum(len(each.responses) for each in groups)
+    figures = policy_figures(model, with_reference(model, groups))
+    assert losses[-1] < losses[0] / 4
+    assert -figures["best_logp"] < losses[0] * n_tokens / n_weighted / 4
+
+
+def test_the_same_seed_gives_the_same_losses(tokenizer: Any, groups: list[EncodedGroup]):
+    def losses(seed: int) -> list[float]:
+        model, ready_groups = ready(reward, tokenizer, groups)
+        settings = read_settings(reward, {"max_steps": 5, "groups_per_step": 2, "seed": seed})
+        return [step.figures["loss"] for step in train_steps(model, reward, settings, ready_groups)]
+
+    assert losses(1) == losses(1) != losses(2)
+
+
+def test_training_that_comes_apart_is_stopped_in_words(tokenizer: Any, groups: list[EncodedGroup]):
+    model, _ = ready(sft, tokenizer, groups)
+    with torch.no_grad():
+        model.network.get_input_embeddings().weight.fill_(math.nan)
+    with pytest.raises(BadInput, match="smaller learning_rate"):
+        next(train_steps(model, sft, read_settings(sft, {}), groups))
+
+
+@pytest.mark.parametrize(("given", "steps"), [({}, 4), ({"epochs": 3}, 12), ({"max_steps": 7, "epochs": 3}, 7)])
+def test_steps_come_from_epochs_unless_they_are_named(given: dict[str, int], steps: int):
+    assert count_steps(100, Training(**given)) == steps
+
+
+def test_the_rate_rises_then_falls():
+    rates = [rate_at(step, 200) for step in range(200)]
+    assert rates[0] == pytest.approx(1 / 20)
+    assert rates[19] == max(rates) == 1.0
+    assert rates == sorted(rates[:20]) + sorted(rates[20:], reverse=True)
+    assert rates[-1] == 0.05
+    assert [rate_at(0, 1), rate_at(0, 4), rate_at(3, 4)] == [1.0, 1.0, 0.05]
+
+
+def test_a_larger_model_takes_smaller_steps_by_default(tokenizer: Any):
+    model = small_model("policy", tokenizer)
+    assert peak_rate(dpo, model, Training()) == dpo.LEARNING_RATE
+    assert peak_rate(dpo, model, Training(learning_rate=0.25)) == 0.25
+    large = replace(model, network=torch.nn.Linear(10_000, 12_500, device="meta"))
+    assert peak_rate(dpo, large, Training()) == pytest.approx(dpo.LEARNING_RATE / 25, rel=1e-3)
