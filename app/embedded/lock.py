@@ -16,7 +16,8 @@ from typing import IO
 from app.errors import Mistake
 
 NAME = "up.lock"
-STOPPING_SECONDS = 30
+STARTING, RUNNING, STOPPING, COMMAND = "starting", "running", "stopping", "command"
+PATIENCE_SECONDS = 30
 
 
 class Lock:
@@ -24,7 +25,7 @@ class Lock:
         self._file = file
 
     def note(self, state: str, **facts: object) -> None:
-        """Tell those who come later; `state` is "starting", "running" or "stopping"."""
+        """Tell those who come later; `COMMAND` is the state of servers that run for one command."""
         self._file.seek(0)
         self._file.truncate()
         json.dump({"pid": os.getpid(), "state": state, **facts}, self._file)
@@ -33,12 +34,12 @@ class Lock:
 
 @contextmanager
 def data_folder_lock(home: Path) -> Iterator[Lock]:
-    """Waits for one that is stopping; a running one is a Mistake."""
-    deadline = time.monotonic() + STOPPING_SECONDS
+    """Waits for one that will be gone soon; a running one is a Mistake."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     with _open(home) as file:
         while not _take(file):
             holder = holder_of(home)
-            if holder.get("state") != "stopping" or time.monotonic() > deadline:
+            if holder.get("state") not in {STOPPING, COMMAND} or time.monotonic() > deadline:
                 raise Mistake(_already_running(home, holder))
             time.sleep(0.1)
         yield Lock(file)

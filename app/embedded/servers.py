@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from app.embedded.lock import data_folder_lock, running
+from app.embedded.lock import COMMAND, STOPPING, data_folder_lock, running
 from app.embedded.migrations import migrate
 from app.embedded.places import open_home, open_places
 from app.embedded.postgres import postgres_child, postgres_url, wait_for_postgres
@@ -48,44 +48,48 @@ def adopt(addresses: dict[str, str]) -> None:
 
 
 def join(settings: Settings) -> None:
-    """For a process that serves: the database that the settings name, or that of the Tiebreak running here."""
-    if not settings.database_url:
-        addresses = _addresses_in_use(settings)
-        if addresses is None:
-            raise Mistake(
-                f"Tiebreak is not running with the data folder {settings.home}. Start it with `make run`, or say with "
-                "DATABASE_URL and REDIS_URL where its database and its broker are."
-            )
-        adopt(addresses)
+    """For a process that serves: what the settings name, and for the rest the Tiebreak that is running here."""
+    _adopt_rest(settings, _addresses_in_use(settings))
+    if not get_settings().database_url:
+        raise Mistake(
+            f"Tiebreak is not running with the data folder {settings.home}. Start it with `make run`, or say with "
+            "DATABASE_URL and REDIS_URL where its database and its broker are."
+        )
 
 
 @contextmanager
 def connected(settings: Settings) -> Iterator[None]:
     """For a command: as `join`, and where nothing is running, servers of its own for as long as it takes."""
     with ExitStack() as stack:
-        addresses = None if settings.database_url else _addresses_in_use(settings)
-        if addresses is None and not settings.database_url:
+        found = _addresses_in_use(settings)
+        if not settings.database_url and found is None:
             open_home(settings.home)
             lock = stack.enter_context(data_folder_lock(settings.home))
-            lock.note("starting", address="for one command")
-            _, addresses = start_servers(settings, stack)
-            lock.note("running", address="for one command", servers=addresses)
-            stack.callback(lock.note, "stopping")
-            adopt(addresses)
+            lock.note(COMMAND)
+            _, found = start_servers(settings, stack)
+            adopt(found)
             migrate()
-        adopt(addresses or {})
+        _adopt_rest(settings, found)
         yield
 
 
+def _adopt_rest(settings: Settings, found: dict[str, str] | None) -> None:
+    given = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    adopt({name: address for name, address in (found or {}).items() if not given[name]})
+
+
 def _addresses_in_use(settings: Settings) -> dict[str, str] | None:
-    """Those of a running Tiebreak; one that has just been started is waited for."""
+    """Those of a running Tiebreak. One that has just been started is waited for, and so is another command's end."""
+    if settings.database_url and settings.redis_url:
+        return None
     deadline = time.monotonic() + STARTING_SECONDS
-    while (noted := running(settings.home)) is not None:
+    while (noted := running(settings.home)) is not None and noted.get("state") != STOPPING:
         if isinstance(servers := noted.get("servers"), dict):
             return servers
-        if noted.get("state") == "stopping":
-            return None
         if time.monotonic() > deadline:
-            raise Mistake(f"Tiebreak has been starting for a minute; {settings.home / 'logs'} may say why.")
+            raise Mistake(
+                f"Another process has been starting or using the database for a minute: {noted.get('pid')}. Its logs "
+                f"are in {settings.home / 'logs'}."
+            )
         time.sleep(0.1)
     return None

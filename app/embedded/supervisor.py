@@ -37,12 +37,10 @@ class _Post:
 
 
 class Supervisor:
-    def __init__(self) -> None:
-        self._posts: list[_Post] = []
+    """Of children that were started."""
 
-    def keep(self, child: Child) -> None:
-        """Watch a child that was started."""
-        self._posts.append(_Post(child))
+    def __init__(self, children: Sequence[Child]) -> None:
+        self._posts = [_Post(child) for child in children]
 
     def watch(self) -> NoReturn:
         """Until a signal's handler raises."""

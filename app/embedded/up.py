@@ -15,7 +15,7 @@ from types import FrameType
 
 from app.embedded.commands import NEED_TORCH, WORKERS, argv, environment, has_torch
 from app.embedded.leftovers import MARK, end_leftovers
-from app.embedded.lock import Lock, data_folder_lock
+from app.embedded.lock import RUNNING, STARTING, STOPPING, Lock, data_folder_lock
 from app.embedded.migrations import Prepared, migrate
 from app.embedded.places import open_home
 from app.embedded.port import demand_free_port, wait_until_served
@@ -47,41 +47,42 @@ def up(settings: Settings, prepare: Callable[[], list[str]]) -> None:
             say("\nStopping. Press Ctrl-C again to hurry.")
             raise
         finally:
-            lock.note("stopping")
+            lock.note(STOPPING)
 
 
 def _start(settings: Settings, prepare: Callable[[], list[str]], lock: Lock, stack: ExitStack) -> Supervisor:
-    lock.note("starting", address=settings.address)
+    lock.note(STARTING, address=settings.address)
     if left := end_leftovers(settings.home):
         say(f"Ended {left} processes that an earlier start had left behind.")
     demand_free_port(settings)
-    supervisor = Supervisor()
     servers, addresses = start_servers(settings, stack)
-    for server in servers:
-        supervisor.keep(server)
     adopt(addresses)
-    prepared = Prepared(settings.home, addresses["DATABASE_URL"])
-    is_known = prepared and not settings.database_url
-    if not is_known:
-        migrate()
-    lock.note("running", address=settings.address, servers=addresses)
-    lines = [] if is_known else prepare()
-    prepared.remember()
+    lines = _bring_up_to_date(settings, addresses, prepare)
+    lock.note(RUNNING, address=settings.address, servers=addresses)
+    web, *workers = children = _children(settings, addresses)
+    stack.callback(end_leftovers, settings.home)  # what the children started and did not end themselves
+    stack.callback(end_together, children)
     try:
-        web, *workers = _children(settings, addresses)
-        stack.callback(end_leftovers, settings.home)  # what the children started and did not end themselves
-        stack.callback(end_together, [web, *workers])
         web.start()
         wait_until_served(web, settings)
     finally:  # what is shown once is shown even if the web server has its troubles
-        say("\n".join(["", f"Tiebreak: {settings.address}    (Ctrl-C stops it)", *lines, ""]))
+        say("\n".join(["", *lines]))
+    say(f"Tiebreak: {settings.address}    (Ctrl-C stops it)")
     for child in workers:
         child.start()
-    for child in (web, *workers):
-        supervisor.keep(child)
     if not has_torch():
         say(NO_TORCH)
-    return supervisor
+    return Supervisor([*servers, *children])
+
+
+def _bring_up_to_date(settings: Settings, addresses: dict[str, str], prepare: Callable[[], list[str]]) -> list[str]:
+    prepared = Prepared(settings.home, addresses["DATABASE_URL"])
+    if prepared and not settings.database_url:
+        return []
+    migrate()
+    lines = prepare()
+    prepared.remember()
+    return lines
 
 
 def _children(settings: Settings, addresses: dict[str, str]) -> list[Child]:
@@ -100,7 +101,10 @@ def _signals_raise() -> Iterator[None]:
         del number, frame
         raise _Stopped
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # started with nohup: to outlive its terminal
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

@@ -56,17 +56,18 @@ def start(home: Path, port: int) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def running(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def running(home: Path, port: int, *, prepares: bool = True) -> Iterator[subprocess.Popen[str]]:
     """Served and told; ended whatever happens in the test."""
     with start(home, port) as process:
         try:
             assert process.stdout is not None
             said = ""
-            while "prepared" not in said:
+            while "Ctrl-C stops it" not in said:
                 line = process.stdout.readline()
                 assert line, f"it ended before it served: {said}"
                 said += line
             assert served(port)
+            assert ("prepared" in said) == prepares
             yield process
         finally:
             process.send_signal(signal.SIGINT)
@@ -142,7 +143,7 @@ def test_it_is_killed_and_started_again_and_nothing_is_lost(home: Path):
         sql(home, MARK_ROW)
         process.kill()
         process.wait(10)
-        with running(home, port):
+        with running(home, port, prepares=False):
             assert sql(home, "SELECT one FROM kept") == "1"
     assert gone(home, 1)
     assert sql(home, "SELECT one FROM kept") == "1"  # by servers of its own, for one command
