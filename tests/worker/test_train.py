@@ -1,0 +1,265 @@
+"""One run from its claim to its checkpoint, in this process: what it says, what it publishes, how it ends."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from sqlalchemy import select
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+from app.db import work_unit
+from app.models import Checkpoint, Dataset, Run, RunMetric
+from app.settings import get_settings
+from app.storage import Stored, fetch, sha256_of, store_file
+from samples.task import pair_records
+from tests.trained import make_dataset, make_run
+from worker import exits, train
+from worker.steps import Step, train_steps
+
+Json = dict[str, Any]
+SMALL = {"max_steps": 3, "groups_per_step": 8, "seed": 1}
+
+
+def row(number: int, record: Json) -> Json:
+    """As a dataset's files have it."""
+    return {
+        "group": number,
+        "judgment": number,
+        "prompt": [{"role": "user", "content": record["prompt"]}],
+        "responses": [each["text"] for each in record["responses"]],
+        "tiers": [each["tier"] for each in record["responses"]],
+        "outcome": "ranked",
+        "margin": None,
+        "weight": 1.0,
+        "judge_kind": "rule",
+        "models": [each["model"] for each in record["responses"]],
+        "metadata": json.dumps(record["metadata"]),
+        "prompt_hash": f"{number:064x}",
+    }
+
+
+ROWS = [row(number, record) for number, record in enumerate(pair_records(0, 40, judged=True))]
+
+
+@pytest.fixture
+def claimed(database: object, tmp_path: Path) -> Iterator[Any]:
+    """Makes a run that a supervisor has claimed with fence 1, of a dataset with 30 groups to train on and 10 to test."""
+
+    def make(method: str = "sft", base_model: str = "blank", rows: list[Json] = ROWS, **told: Any) -> int:
+        with work_unit() as session:
+            dataset = make_dataset(session, "pairs")
+            for side, part in (("train", rows[:30]), ("test", rows[30:])):
+                (tmp_path / side).write_text("".join(json.dumps(each) + "\n" for each in part))
+                dataset.files = [*dataset.files, store_file(dataset.prefix, f"{side}.jsonl", tmp_path / side).as_json()]
+            order = {"settings": SMALL, "checkpoint_name": f"pairs-{method}", "state": "running", "fence": 1}
+            return make_run(session, dataset, method=method, base_model=base_model, **(order | told)).id
+
+    yield make
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def trained(run_id: int, fence: int = 1) -> int:
+    return train.main(["--run", str(run_id), "--fence", str(fence)])
+
+
+def the_run(run_id: int) -> Run:
+    with work_unit() as session:
+        return session.get_one(Run, run_id)
+
+
+def checkpoints() -> list[Checkpoint]:
+    with work_unit() as session:
+        return list(session.scalars(select(Checkpoint).order_by(Checkpoint.id)))
+
+
+def copied(checkpoint: Checkpoint, folder: Path) -> Path:
+    for file in checkpoint.files:
+        fetch(checkpoint.prefix, Stored(**file), folder / file["path"])
+    return folder
+
+
+def test_it_publishes_what_it_trained_and_closes_the_run(claimed: Any, tmp_path: Path):
+    run_id = claimed()
+    assert trained(run_id) == exits.FINISHED
+    run = the_run(run_id)
+    assert (run.state, run.step, run.total_steps, run.error, run.lease_until) == ("finished", 3, 3, None, None)
+    assert run.facts["truncation"]["responses_cut"] == 0
+    assert run.facts["settings"]["learning_rate"] > 0
+    (checkpoint,) = checkpoints()
+    assert (checkpoint.name, checkpoint.version, checkpoint.kind, checkpoint.run_id) == (
+        "pairs-sft",
+        1,
+        "policy",
+        run_id,
+    )
+    assert checkpoint.metrics == run.results
+    folder = copied(checkpoint, tmp_path / "copy")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert {each["path"] for each in manifest["files"]} == {each["path"] for each in checkpoint.files} - {
+        "manifest.json"
+    }
+    assert all(sha256_of(folder / each["path"]) == each["sha256"] for each in manifest["files"])
+    assert sha256_of(folder / "manifest.json") == checkpoint.sha256
+    assert "pairs v1" in (folder / "README.md").read_text()
+
+
+def test_it_tells_every_step(claimed: Any):
+    run_id = claimed()
+    trained(run_id)
+    with work_unit() as session:
+        steps = session.scalars(select(RunMetric).order_by(RunMetric.step)).all()
+    assert [each.step for each in steps] == [0, 1, 2]
+    assert set(steps[0].values) == {"loss", "learning_rate", "gradient_norm", "tokens_per_second"}
+
+
+def test_it_starts_from_a_checkpoint_and_plain_transformers_find_the_reported_margin(claimed: Any, tmp_path: Path):
+    trained(claimed(checkpoint_name="starter"))
+    run_id = claimed("dpo", "starter", settings=SMALL | {"learning_rate": 0.001})
+    assert trained(run_id) == exits.FINISHED
+    start, end = (copied(each, tmp_path / each.name) for each in checkpoints())
+    assert the_run(run_id).facts["started_from"] == f"starter v1, manifest {checkpoints()[0].sha256}"
+
+    def logp(folder: Path, prompt: list[Json], text: str) -> float:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        before = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False)
+        ids = tokenizer.apply_chat_template([*prompt, {"role": "assistant", "content": text}], return_dict=False)
+        with torch.no_grad():
+            table = AutoModelForCausalLM.from_pretrained(folder)(torch.tensor([ids])).logits[0].log_softmax(-1)
+        return sum(table[place - 1, ids[place]].item() for place in range(len(before), len(ids)))
+
+    leads = []
+    for each in ROWS[30:]:
+        better, worse = (each["responses"][each["tiers"].index(tier)] for tier in (1, 2))
+        ratios = [logp(end, each["prompt"], text) - logp(start, each["prompt"], text) for text in (better, worse)]
+        leads.append(ratios[0] - ratios[1])
+    after = the_run(run_id).results["after"]
+    assert after["margin"] == pytest.approx(sum(leads) / len(leads), abs=1e-4)
+    assert after["accuracy"] == sum(lead > 0 for lead in leads) / len(leads)
+    assert after["margin"] != 0.0
+
+
+def test_a_published_reward_model_pads_with_an_id_of_its_own(claimed: Any, tmp_path: Path):
+    trained(claimed(checkpoint_name="starter"))
+    run_id = claimed("reward", "starter")
+    assert trained(run_id) == exits.FINISHED
+    assert the_run(run_id).results["before"]["accuracy"] == 0.5
+    folder = copied(checkpoints()[-1], tmp_path / "reward")
+    model, tokenizer = AutoModelForSequenceClassification.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    assert model.config.num_labels == 1
+    assert model.config.pad_token_id == tokenizer.pad_token_id != tokenizer.eos_token_id
+
+
+def test_versions_of_one_name_count_up(claimed: Any):
+    for _ in range(2):
+        trained(claimed(settings=SMALL | {"max_steps": 1}))
+    assert [(each.name, each.version) for each in checkpoints()] == [("pairs-sft", 1), ("pairs-sft", 2)]
+    assert len({each.prefix for each in checkpoints()}) == 2
+
+
+def test_it_writes_nothing_with_a_fence_that_is_not_its_own(claimed: Any):
+    run_id = claimed(fence=2)
+    assert trained(run_id, fence=1) == exits.FENCED
+    run = the_run(run_id)
+    assert (run.state, run.stage, run.facts) == ("running", "", {})
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, what: Any) -> None:
+    """Something happens outside while the second step is done."""
+
+    def steps(*told: Any) -> Iterator[Step]:
+        for step in train_steps(*told):
+            if step.number == 1:
+                what()
+            yield step
+
+    monkeypatch.setattr(train, "train_steps", steps)
+
+
+def test_it_publishes_nothing_once_somebody_else_has_the_run(claimed: Any, monkeypatch: pytest.MonkeyPatch):
+    run_id = claimed()
+
+    def taken() -> None:
+        with work_unit() as session:
+            session.get_one(Run, run_id).fence = 2
+
+    interrupted(monkeypatch, taken)
+    assert trained(run_id) == exits.FENCED
+    assert the_run(run_id).state == "running"
+    assert checkpoints() == []
+
+
+def test_it_ends_after_its_step_when_it_is_told_to(claimed: Any, monkeypatch: pytest.MonkeyPatch):
+    run_id = claimed()
+    interrupted(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert trained(run_id) == exits.STOPPED
+    assert (the_run(run_id).state, the_run(run_id).error) == ("running", None)
+    assert checkpoints() == []
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ({"settings": {"banana": 1}}, "no setting 'banana'"),
+        ({"settings": SMALL | {"learning_rate": -1.0}}, "learning_rate must lie between"),
+        ({"method": "alchemy"}, "Known methods: sft, reward, dpo"),
+        ({"base_model": "starter"}, "make it with `tiebreak starter`"),
+        ({"base_model": "nobody"}, "no checkpoint “nobody”"),
+        ({"base_model": "/etc"}, "none of the folders"),
+        ({"method": "dpo", "rows": [each | {"tiers": [1, 1]} for each in ROWS]}, "has what dpo needs: order"),
+    ],
+)
+def test_it_says_what_the_order_lacks(claimed: Any, order: Json, words: str):
+    run_id = claimed(**order)
+    assert trained(run_id) == exits.FAILED
+    run = the_run(run_id)
+    assert run.state == "failed"
+    assert words in run.error
+
+
+def test_it_trains_on_nothing_but_the_bytes_that_were_frozen(claimed: Any):
+    run_id = claimed()
+    with work_unit() as session:
+        prefix = session.get_one(Dataset, the_run(run_id).dataset_id).prefix
+    file = Path(get_settings().storage) / prefix / "train.jsonl"
+    file.write_text(file.read_text().replace("a", "b"))
+    assert trained(run_id) == exits.FAILED
+    assert "SHA-256" in the_run(run_id).error
+
+
+def test_a_reward_model_is_no_start_for_a_policy(claimed: Any):
+    trained(claimed(checkpoint_name="starter"))
+    trained(claimed("reward", "starter", checkpoint_name="judge"))
+    run_id = claimed("dpo", "judge")
+    assert trained(run_id) == exits.FAILED
+    assert "writes no text" in the_run(run_id).error
+
+
+def test_it_starts_from_a_version_or_a_folder_when_told_so(
+    claimed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for _ in range(2):
+        trained(claimed(checkpoint_name="starter", settings=SMALL | {"max_steps": 1}))
+    run_id = claimed("dpo", "starter@v1")
+    assert trained(run_id) == exits.FINISHED
+    assert the_run(run_id).facts["started_from"].startswith("starter v1")
+    copied(checkpoints()[0], tmp_path / "models" / "mine")
+    monkeypatch.setenv("MODEL_FOLDERS", str(tmp_path / "models"))
+    get_settings.cache_clear()
+    run_id = claimed("sft", str(tmp_path / "models" / "mine"))
+    assert trained(run_id) == exits.FINISHED
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+def test_the_same_order_gives_the_same_model(claimed: Any):
+    """Its ids are its row's, so the README differs; the weights must not."""
+    for _ in range(2):
+        trained(claimed())
+    first, second = ({each["path"]: each["sha256"] for each in one.files} for one in checkpoints())
+    same = {"model.safetensors", "tokenizer.json", "config.json"}
+    assert {first[name] for name in same} == {second[name] for name in same}
