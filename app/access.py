@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from fastapi import Depends, Request
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.db import SessionDep
+from app.db import SessionDep, fetch
 from app.errors import NotAllowed, NotSignedIn
-from app.models import ApiToken, BrowserSession, User
+from app.models import BrowserSession, User
 from app.settings import get_settings
 
 COOKIE = "tiebreak_session"
@@ -97,12 +97,12 @@ def person_of_cookie(session: Session, secret: str) -> Person | None:
     return Person(*found) if found else None
 
 
-# Made once: programs come with every judgment, and putting a statement together costs more than running it.
-_BY_TOKEN = (
-    select(User.id, User.name, User.role, ApiToken.scopes, ApiToken.expires_at)
-    .join(ApiToken, ApiToken.user_id == User.id)
-    .where(ApiToken.token_hash == bindparam("token_hash"), ApiToken.revoked_at.is_(None), User.disabled_at.is_(None))
-)
+_BEARER = """
+    SELECT "user".id, "user".name, "user".role, api_token.scopes
+    FROM api_token JOIN "user" ON "user".id = api_token.user_id
+    WHERE token_hash = %(token_hash)s AND revoked_at IS NULL AND disabled_at IS NULL
+    AND (expires_at IS NULL OR expires_at > now())
+"""
 
 
 def person_of_token(session: Session, authorization: str) -> Person | None:
@@ -110,10 +110,9 @@ def person_of_token(session: Session, authorization: str) -> Person | None:
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() != "bearer" or not secret.startswith(TOKEN_PREFIX):
         return None
-    found = session.execute(_BY_TOKEN, {"token_hash": hashed(secret)}).first()
-    if found is None or (found.expires_at is not None and found.expires_at <= datetime.now(UTC)):
-        return None
-    return Person(found.id, found.name, found.role, frozenset(found.scopes))
+    for row in fetch(session, _BEARER, {"token_hash": hashed(secret)}):
+        return Person(row["id"], row["name"], row["role"], frozenset(row["scopes"]))
+    return None
 
 
 def browser(request: Request, session: SessionDep) -> Person:

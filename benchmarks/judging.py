@@ -177,6 +177,8 @@ def report(told: argparse.Namespace, rounds: dict[str, list[Measured]], lost: in
     print(
         f"ratio {ratio:.3f} (rounds: {', '.join(f'{a.loops_per_s / b.loops_per_s:.3f}' for a, b in zip(rounds['tiebreak'], rounds['bare'], strict=True))})"
     )
+    spent = {side: found["server_ms"] + found["postgres_ms"] + found["client_ms"] for side, found in medians.items()}
+    print(f"CPU time of all, bare to tiebreak: {spent['bare'] / spent['tiebreak']:.3f}")
     finish(
         "judging",
         {

@@ -63,7 +63,7 @@ def judge(
         stored = service.judge(session, person, assignment_id, order.verdict(), key=key, duration_ms=order.duration_ms)
         answer: dict[str, Any] = {"judgment": stored.judgment}
         if and_next:
-            turn = claim(session, person.id, stored.project_id)
+            turn = claim(session, person.id, stored.project_id, is_locked=True)
             answer["next"] = shown(turn) if turn is not None else None
     return Response(orjson.dumps(answer), 200 if stored.replayed else 201, media_type="application/json")
 

@@ -124,13 +124,14 @@ class Turn:
     expires_at: datetime
 
 
-def claim(session: Session, person_id: int, project_id: int) -> Turn | None:
+def claim(session: Session, person_id: int, project_id: int, *, is_locked: bool = False) -> Turn | None:
     """The turn this person has in the project, its lease renewed, or else a new one; None when nothing is left.
 
-    The caller has seen to it that the person may see the project.
+    The caller has seen to it that the person may see the project. Judging has taken the lock already (`is_locked`).
     """
     who = {"project_id": project_id, "person_id": person_id}
-    fetch(session, _LOCK, who)
+    if not is_locked:
+        fetch(session, _LOCK, who)
     draw = random.SystemRandom()
     turns = fetch(session, _CLAIM, who | {"start": draw.random(), "seed": draw.getrandbits(SEED_BITS)})
     return _turn(**turns[0]) if turns else None
