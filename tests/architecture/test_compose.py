@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from app.embedded.commands import COMMANDS
-from app.settings import ROOT
+from app.settings import ROOT, Settings
 
 Json = dict[str, Any]
 COMPOSE: Json = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -44,6 +44,14 @@ def test_only_the_worker_image_has_torch():
     assert "python .ci/setup.py web\n" in stages["packages"]
     assert "python .ci/setup.py\n" in stages["worker"]
     assert "setup.py" not in stages["web"]
+
+
+def test_every_setting_reaches_the_containers():
+    settings = {str(field.alias) for field in Settings.model_fields.values()}
+    by_the_image = {"TIEBREAK_HOME"}
+    by_other_means = {"HOST", "PORT", "WEB_PROCESSES"}  # where the port is published, and uvicorn's own variables
+    assert settings - by_the_image - by_other_means <= set(SERVICES["web"]["environment"])
+    assert all(f"${{{name}:-" in (ROOT / "docker-compose.yml").read_text() for name in by_other_means)
 
 
 def test_no_secret_has_a_default():
