@@ -1,6 +1,7 @@
 """create_app(): the rooms, the middleware, and the one handler that turns mistakes into answers."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -18,7 +19,7 @@ from app.checkpoints import views as checkpoints_views
 from app.datasets import api as datasets_api
 from app.datasets import views as datasets_views
 from app.db import SessionDep
-from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
+from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedIn, TooLarge
 from app.imports import api as imports_api
 from app.imports import views as imports_views
 from app.judgments import api as judgments_api
@@ -44,6 +45,9 @@ _HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
 
+
+LARGEST_BODY = 4 << 20
+_IMPORTS = ("/items", "/import")
 
 # The rooms, in the order of the sentence: their JSON routes and their pages.
 API: tuple[APIRouter, ...] = (
@@ -86,6 +90,37 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
+class BodyLimit:
+    """Middleware: no form and no JSON is read into memory beyond `LARGEST_BODY`. Imports stream and limit themselves."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].endswith(_IMPORTS):
+            await self.app(scope, receive, send)
+            return
+        n_bytes = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal n_bytes
+            message = await receive()
+            n_bytes += len(message.get("body", b""))
+            if n_bytes > LARGEST_BODY:
+                raise TooLarge("")
+            return message
+
+        async def send_unless_too_large(message: Message) -> None:
+            if n_bytes <= LARGEST_BODY:  # otherwise what is sent is the framework's own idea of what went wrong
+                await send(message)
+
+        with suppress(TooLarge):
+            await self.app(scope, receive_within_limit, send_unless_too_large)
+        if n_bytes > LARGEST_BODY:
+            words = f"a request may hold {LARGEST_BODY >> 20} MiB here; bring files in with an import"
+            await answer_mistake(Request(scope), TooLarge(words))(scope, receive, send)
+
+
 def create_app() -> FastAPI:
     app = FastAPI(title="Tiebreak", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     for router in API:
@@ -99,6 +134,7 @@ def create_app() -> FastAPI:
     app.add_exception_handler(OperationalError, answer_database_error)
     app.add_exception_handler(DataError, answer_database_error)
     app.add_exception_handler(Exception, answer_bug)
+    app.add_middleware(BodyLimit)
     app.add_middleware(ForgedRequestGuard, refuse=refuse_forged)
     app.add_middleware(SecurityHeaders)
 
