@@ -107,10 +107,13 @@ class Child:
 
 
 def _has_ended(pid: int) -> bool:
-    """Without acknowledging it, where the system can tell."""
+    """Without acknowledging it, where the system can tell and nobody else has acknowledged it."""
     if sys.platform == "darwin":
         return False
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
 
 
 def _make_room(log: Path) -> None:
