@@ -32,7 +32,7 @@ lint:
 
 bench: ## both sides of a comparison, measured in one run: make bench B=judging
 	@$(SET_UP) dev
-	@$(BIN)/python benchmarks/$(B).py
+	@$(BIN)/python -m benchmarks.$(B)
 
 clean: ## forget what was set up; data stays
 	rm -rf .venv static/vendor *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

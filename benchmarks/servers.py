@@ -20,14 +20,14 @@ STARTING_S = 60
 
 
 @contextmanager
-def served(app: str, processes: int, log: Path) -> Iterator[tuple[int, psutil.Process]]:
-    """The port and the process of `app`, ready to answer; everything else comes from the environment."""
+def served(app: str, processes: int, log: Path, page: str = "/healthz") -> Iterator[tuple[int, psutil.Process]]:
+    """The port and the process of `app`, which has answered with `page`; the rest comes from the environment."""
     port = free_port()
     command = [word if word != "app.main:app" else app for word in commands.argv("web")]
     env = os.environ | {"UVICORN_HOST": "127.0.0.1", "UVICORN_PORT": str(port), "UVICORN_WORKERS": str(processes)}
     with log.open("wb") as output, subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output) as server:
         try:
-            wait_until_ready(f"http://127.0.0.1:{port}/healthz", server, log)
+            wait_until_ready(f"http://127.0.0.1:{port}{page}", server, log)
             yield port, psutil.Process(server.pid)
         finally:
             server.terminate()
