@@ -7,6 +7,7 @@ it spends some 0.1 ms on a request.
 import asyncio
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import orjson
@@ -106,14 +107,16 @@ class TiebreakAnnotator(Annotator):
 
     def following(self, status: int, body: bytes) -> bytes | None:
         if status not in {200, 201}:
-            return self.stop(f"{status} {body[:300]!r}")
+            self.stop(f"{status} {body[:300]!r}")
+            return None
         answer = orjson.loads(body)
         turn = answer
         if self.key:
             self.note(self.key)
             turn = answer["next"]
         if turn is None:
-            return self.stop("nothing is left to judge: more items are needed")
+            self.stop("nothing is left to judge: more items are needed")
+            return None
         return None if time.time() >= self.round.ends_at else self.judge(turn)
 
     def judge(self, turn: dict[str, Any]) -> bytes:
@@ -135,7 +138,8 @@ class BareAnnotator(Annotator):
 
     def following(self, status: int, body: bytes) -> bytes | None:
         if status != 200:
-            return self.stop(f"{status} {body[:300]!r}")
+            self.stop(f"{status} {body[:300]!r}")
+            return None
         self.note(self.key)
         return None if time.time() >= self.round.ends_at else self.first()
 
@@ -156,11 +160,15 @@ def play(round_: Round) -> Round:
     return round_
 
 
+def _itself(annotator: Annotator) -> Annotator:
+    return annotator
+
+
 async def _annotate(round_: Round) -> None:
     loop = asyncio.get_running_loop()
     crowd = [SIDES[round_.side](round_, name) for name in round_.names]
     for annotator in crowd:
-        await loop.create_connection(lambda annotator=annotator: annotator, round_.host, round_.port)
+        await loop.create_connection(partial(_itself, annotator), round_.host, round_.port)
     patience = max(0.0, round_.ends_at - time.time()) + PATIENCE_S
     _, late = await asyncio.wait([annotator.over for annotator in crowd], timeout=patience)
     if late:

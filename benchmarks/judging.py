@@ -105,7 +105,7 @@ def group(number: int) -> Group:
 
 
 def measure(
-    told: argparse.Namespace, tokens: Sequence[str], home: Path, stack: ExitStack
+    told: argparse.Namespace, tokens: list[str], home: Path, stack: ExitStack
 ) -> tuple[list[str], dict[str, list[Measured]]]:
     """Rounds of both sides in turn, after one for warming up; what the real server acknowledged in all of them."""
     servers = {
@@ -157,7 +157,7 @@ def check(acknowledged: Sequence[str]) -> tuple[int, int]:
                 SELECT FROM item JOIN judgment ON judgment.item_id = item.id AND is_current AND counted
                 GROUP BY item.id HAVING count(*) > item.wanted) AS overfull""")
         ).scalar_one()
-    there = dict(stored)
+    there: dict[str, int] = dict(stored)
     return sum(there.get(key) != 1 for key in acknowledged) + len(set(there) - set(acknowledged)), surplus
 
 
@@ -166,17 +166,15 @@ def report(told: argparse.Namespace, rounds: dict[str, list[Measured]], lost: in
         side: {name: statistics.median(getattr(one, name) for one in found) for name in Measured.__dataclass_fields__}
         for side, found in rounds.items()
     }
-    print(
-        f"{told.people} annotators, {told.rounds} rounds of {told.seconds:g} s, {told.processes} server processes, medians"
-    )
+    told_of = f"{told.rounds} rounds of {told.seconds:g} s, {told.processes} server processes"
+    print(f"{told.people} annotators, {told_of}, medians")
     print_table(
         ["", "loops/s", "p50 ms", "p95 ms", "CPU ms: server", "Postgres", "client"],
         [[side, *(f"{value:.2f}" for value in found.values())] for side, found in medians.items()],
     )
     ratio = medians["tiebreak"]["loops_per_s"] / medians["bare"]["loops_per_s"]
-    print(
-        f"ratio {ratio:.3f} (rounds: {', '.join(f'{a.loops_per_s / b.loops_per_s:.3f}' for a, b in zip(rounds['tiebreak'], rounds['bare'], strict=True))})"
-    )
+    each = [a.loops_per_s / b.loops_per_s for a, b in zip(rounds["tiebreak"], rounds["bare"], strict=True)]
+    print(f"ratio {ratio:.3f} (rounds: {', '.join(f'{one:.3f}' for one in each)})")
     spent = {side: found["server_ms"] + found["postgres_ms"] + found["client_ms"] for side, found in medians.items()}
     print(f"CPU time of all, bare to tiebreak: {spent['bare'] / spent['tiebreak']:.3f}")
     finish(
