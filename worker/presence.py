@@ -1,6 +1,6 @@
 """One row for each live trainer: described once by a process with torch, and seen again every ten seconds.
 
-Nothing takes the row back: a trainer that is gone is not seen any more, and readers believe a row for two minutes at
+Nothing takes the row back: a trainer that is gone is not seen any more, and readers believe a row for a minute at
 most. Where the row has vanished, or could not be written, it is described again.
 """
 

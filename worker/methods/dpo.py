@@ -22,7 +22,7 @@ from torch import Tensor
 from worker.batches import Batch
 from worker.groups import Group
 from worker.methods.preference import Preference, order_share, ordered, ranking_tally
-from worker.methods.settings import setting
+from worker.methods.settings import epochs, setting
 from worker.methods.tally import Tally
 from worker.objectives.scores import implicit_reward
 from worker.policy import Kind, Model, logp
@@ -30,12 +30,13 @@ from worker.policy import Kind, Model, logp
 NAME, TITLE = "dpo", "Direct preference optimisation"
 KIND: Kind = "policy"
 NEEDS = "order"
-LEARNING_RATE = 1.5e-4
+LEARNING_RATE = 1e-4
 REFERENCE = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Preference):
+    epochs: int = epochs(3)
     beta: float = setting(0.1, low=0.001, high=10.0, help="How strongly to stay near the start model.")
 
 
