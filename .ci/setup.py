@@ -124,10 +124,15 @@ def set_up(extras: "set[str]", *, moved: bool) -> None:
     make_virtual_environment(anew=moved)
     if "worker" in extras:
         install_torch()
-    pip("install", "-c", str(CONSTRAINTS), "-e", f"{ROOT}[{','.join(sorted(extras))}]")
+    pip("install", "-c", str(CONSTRAINTS), "-e", ourselves(extras))
     fetch_front_end()
     MEMORY.write_text(json.dumps({"root": str(ROOT), "made_from": made_from(), "extras": sorted(extras)}))
     say("Set up.")
+
+
+def ourselves(extras: "set[str]") -> str:
+    """Ourselves with these extras in the words of pip, which takes no empty brackets."""
+    return f"{ROOT}[{','.join(sorted(extras))}]" if extras else str(ROOT)
 
 
 def make_virtual_environment(*, anew: bool) -> None:

@@ -87,3 +87,8 @@ def test_a_failed_installation_ends_with_what_to_do(script: ModuleType, output: 
 def test_it_can_be_read_by_a_python_that_is_too_old():
     """Nothing newer than Python 3.6 in its syntax; the annotations that are newer stand in quotes."""
     ast.parse((ROOT / ".ci" / "setup.py").read_text(), feature_version=(3, 6))
+
+
+def test_a_set_up_without_extras_has_no_brackets_that_pip_would_not_take(script: ModuleType):
+    assert script.ourselves(set()) == str(ROOT)
+    assert script.ourselves({"worker", "dev"}) == f"{ROOT}[dev,worker]"
