@@ -240,10 +240,6 @@ def demo(data: Path | None) -> None:
     run_demo(data)
 
 
-if __name__ == "__main__":
-    main()
-
-
 @main.command()
 def doctor() -> None:
     """Check what this deployment needs, and say how to mend what is missing."""
@@ -255,3 +251,7 @@ def doctor() -> None:
         print(f"{'well ' if finding.well else 'ILL  '} {finding.what:<10} {finding.words}")
     if not all(finding.well for finding in findings):
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
