@@ -99,9 +99,10 @@ def _wait_for_turn(session: Session, project: Project) -> None:
     The lock leaves judging alone, which only asks that the project's row stays.
     """
     try:
-        session.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": f"{WAIT_S}s"})
-        session.execute(select(Project.id).where(Project.id == project.id).with_for_update(key_share=True))
-        session.execute(text("SELECT set_config('lock_timeout', '0', true)"))
+        with session.begin_nested():  # whoever is told to come back later is shown the page, from this transaction
+            session.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": f"{WAIT_S}s"})
+            session.execute(select(Project.id).where(Project.id == project.id).with_for_update(key_share=True))
+            session.execute(text("SELECT set_config('lock_timeout', '0', true)"))
     except OperationalError as problem:
         if isinstance(problem.orig, LockNotAvailable):
             raise Conflict("another import into this project is still going on; try again when it is done") from None

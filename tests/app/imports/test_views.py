@@ -6,7 +6,10 @@ import json
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
+from app import db
+from app.imports import service
 from app.models import User
 from tests.queued import queued
 
@@ -81,6 +84,18 @@ def test_a_form_that_no_browser_sends_is_refused(ada_browser: TestClient, body: 
     queued(items=0)
     answer = ada_browser.post(URL, content=body, headers={"Content-Type": kind})
     assert answer.status_code == 422
+
+
+def test_an_import_that_finds_another_one_at_work_says_so_on_its_page(
+    ada_browser: TestClient, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(service, "WAIT_S", 1)
+    queued(items=0)
+    with db.work_unit() as other:
+        other.execute(text("SELECT id FROM project FOR UPDATE"))
+        answer = uploaded(ada_browser, gzip.compress(ROWS))
+    assert answer.status_code == 409
+    assert "another import" in answer.text
 
 
 def test_it_shows_only_imports_of_the_project(ada_browser: TestClient):
