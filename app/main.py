@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+import psycopg
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -131,8 +132,8 @@ def create_app() -> FastAPI:
     app.add_exception_handler(Mistake, answer_mistake)
     app.add_exception_handler(RequestValidationError, answer_bad_request)
     app.add_exception_handler(HTTPException, answer_http_error)
-    app.add_exception_handler(OperationalError, answer_database_error)
-    app.add_exception_handler(DataError, answer_database_error)
+    for error in (OperationalError, DataError, psycopg.OperationalError, psycopg.DataError):
+        app.add_exception_handler(error, answer_database_error)
     app.add_exception_handler(Exception, answer_bug)
     app.add_middleware(BodyLimit)
     app.add_middleware(ForgedRequestGuard, refuse=refuse_forged)
@@ -203,7 +204,7 @@ def answer_http_error(request: Request, error: Exception) -> Response:
 
 def answer_database_error(request: Request, error: Exception) -> Response:
     """Postgres went away (it restarts; the pool has dropped its connections) or refused a value that passed our checks."""
-    if isinstance(error, DataError):
+    if isinstance(error, DataError | psycopg.DataError):
         return answer_mistake(
             request, BadInput("one of the values is not one that can be stored; check it and try again")
         )

@@ -4,7 +4,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from app.main import LARGEST_BODY
+from app.db import SessionDep, fetch
+from app.main import LARGEST_BODY, create_app
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,22 @@ def test_a_method_that_a_route_does_not_take_is_405(nobody: TestClient, database
 
 def test_it_says_that_it_serves(nobody: TestClient, database: Engine):
     assert nobody.get("/healthz").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "status"),
+    [
+        ("SELECT pg_terminate_backend(pg_backend_pid())", 503),
+        ("SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(5)", 503),
+        ("SELECT CAST('x' AS int)", 422),
+    ],
+)
+def test_what_the_driver_itself_says_is_told_as_what_sqlalchemy_says(database: Engine, statement: str, status: int):
+    app = create_app()
+
+    @app.get("/api/ask")
+    def ask(session: SessionDep) -> None:
+        fetch(session, statement, {})  # type: ignore[arg-type]  # one of those above
+
+    answer = TestClient(app, raise_server_exceptions=False).get("/api/ask")
+    assert answer.status_code == status
