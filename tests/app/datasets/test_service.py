@@ -180,6 +180,7 @@ def test_it_keeps_a_name_for_its_project(session: Session, admin: Person):
         ({"split": SplitRule(test=1.0)}, "split.test"),
         ({"split": SplitRule(test=-0.1)}, "split.test"),
         ({"split": SplitRule(test=float("nan"))}, "split.test"),
+        ({"split": SplitRule(seed=2**63)}, "split.seed"),
         ({"split": SplitRule(by="colour")}, "split.by"),
         ({"split": SplitRule(by="metadata.")}, "split.by"),
         ({"split": SplitRule(by="metadata.split", test=0.5)}, "split"),
