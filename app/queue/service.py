@@ -16,6 +16,7 @@ reason that is tested:
   again and again past the many items they have judged or past entries that a long export keeps alive, so a claim costs
   the same with a thousand items and with a million. Urgent items (priority below 0) come first, in their order.
 - The slot is taken from the row that the assignment's insertion returns: no assignment, no slot lost.
+- Of two turns of one person, which only an undo makes, the one taken up last comes first: what was undone is there again.
 - An item that somebody let expire comes back to them as the same assignment, in the same order.
 
 The statements are SQL as text because their form is the point: each is one round trip and one plan.
@@ -38,16 +39,17 @@ SEED_BITS = 63
 _LOCK = "SELECT pg_advisory_xact_lock(hashint8(%(project_id)s), hashint8(%(person_id)s))"
 
 # `OFFSET 0` keeps the planner to the plan that stays cheap whatever its statistics say: open turns from their own index
-# instead of a walk through all turns for the least number, and one check per item instead of a join over all of them.
+# instead of a walk through all turns for one of them, and one check per item instead of a join over all of them.
 _CLAIM = """
     WITH lease AS (
         SELECT now() + lease_minutes * interval '1 minute' AS expires_at FROM project WHERE id = %(project_id)s
     ), mine AS (
         UPDATE assignment SET expires_at = lease.expires_at FROM lease
         WHERE state = 'open' AND id = (
-            SELECT min(open.id) FROM (
-                SELECT id FROM assignment
-                WHERE project_id = %(project_id)s AND user_id = %(person_id)s AND state = 'open' OFFSET 0) AS open)
+            SELECT open.id FROM (
+                SELECT id, expires_at FROM assignment
+                WHERE project_id = %(project_id)s AND user_id = %(person_id)s AND state = 'open' OFFSET 0) AS open
+            ORDER BY open.expires_at DESC, open.id LIMIT 1)
         RETURNING id, item_id, shown_order, assignment.expires_at
     ), pick AS (
         SELECT free.id, free.response_ids

@@ -4,6 +4,7 @@ import threading
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from app import db
 from app.errors import BadInput, BadJudgment, Conflict, NotFound
@@ -198,6 +199,19 @@ def test_undo_opens_the_turn_again_for_the_same_person_at_once(ben: User, cleo: 
     assert (again.assignment_id, again.responses) == (turn.assignment_id, turn.responses)
     assert judged(ben, again, outcome="tie").judgment["revision"] == 3
     assert claimed(ben, project).assignment_id == following.assignment_id
+    assert slots_that_do_not_add_up() == []
+
+
+def test_undo_brings_its_turn_back_before_an_older_one_that_was_taken_up_again(ben: User, cleo: User):
+    project = queued(ben, cleo, items=2)
+    older = claimed(ben, project)
+    swept()
+    with db.work_unit() as session:
+        session.execute(text("UPDATE item SET priority = -1 WHERE id <> :id"), {"id": older.item_id})
+    stored = judged(ben, claimed(ben, project))
+    assert claimed(ben, project).assignment_id == older.assignment_id
+    undone(ben, stored)
+    assert claimed(ben, project).assignment_id == stored.judgment["assignment"]
     assert slots_that_do_not_add_up() == []
 
 
