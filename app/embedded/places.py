@@ -80,9 +80,16 @@ def _servers(home: Path) -> Path:
         if account is None or account.can_enter(home):
             servers.mkdir(mode=0o700)
         else:
-            ELSEWHERE.mkdir(mode=0o755, exist_ok=True)
-            servers.symlink_to(tempfile.mkdtemp(dir=ELSEWHERE, prefix=f"{home.parent.name}-"))
+            servers.symlink_to(tempfile.mkdtemp(dir=elsewhere(), prefix=f"{home.parent.name}-"))
     return servers.resolve()
+
+
+def elsewhere() -> Path:
+    """Made on first use, for others to pass through, whatever our umask is."""
+    if not ELSEWHERE.exists():
+        ELSEWHERE.mkdir()
+        ELSEWHERE.chmod(0o755)
+    return ELSEWHERE
 
 
 def _owner(servers: Path) -> Account | None:

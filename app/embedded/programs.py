@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from app.embedded.account import Account
-from app.embedded.places import ELSEWHERE
+from app.embedded.places import ELSEWHERE, elsewhere
 from app.errors import Mistake
 
 NO_POSTGRES = (
@@ -73,8 +73,7 @@ def _version(install: Path) -> str:
 def _copy(parts: list[Path], origin: Path, target: Path) -> Path:
     """Copy `parts` below `target` as they lie below `origin`; the rename at the end makes it whole or absent."""
     if not target.exists():
-        ELSEWHERE.mkdir(mode=0o755, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=ELSEWHERE))
+        beside = Path(tempfile.mkdtemp(dir=elsewhere()))
         for part in parts:
             place = beside / part.relative_to(origin)
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.embedded import places as places_module
 from app.embedded.account import server_account
 from app.embedded.places import ELSEWHERE, open_places
 from app.errors import Mistake
@@ -64,3 +65,17 @@ def test_the_data_folder_of_somebody_else_is_left_alone(folder: Path):
     with pytest.raises(Mistake, match="belongs to another user"):
         open_places(home)
     assert list(home.iterdir()) == []
+
+
+@as_root
+def test_the_other_place_can_be_passed_through_whatever_the_umask(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(places_module, "ELSEWHERE", folder / "elsewhere")
+    (folder / "closed").mkdir(mode=0o700)
+    before = os.umask(0o077)
+    try:
+        places = open_places(folder / "closed" / "home")
+    finally:
+        os.umask(before)
+    assert places.account
+    assert places.account.can_enter(places.servers)
+    places.tidy()
