@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ from uuid import uuid4
 
 import httpx
 
+from app.embedded import NO_TORCH, has_torch, open_home
 from app.errors import BadInput, Mistake
 from app.settings import get_settings
 from samples.task import judge as judge_by_rule
@@ -36,6 +38,7 @@ ANNOTATORS = ("ada@demo", "ben@demo")
 SAMPLE_ITEMS = 1_500
 FILE_ITEMS_TO_JUDGE = 200
 NOISE = 0.05
+TEXTS = ("prompt", "chosen", "rejected")
 Json = dict[str, Any]
 Judge = Callable[[Json, Random], Json]
 
@@ -81,6 +84,8 @@ class Tour:
 
 
 def run_demo(data: Path | None) -> None:
+    if not has_torch():
+        raise DemoFailed(NO_TORCH)
     home = get_settings().home / f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     url = f"http://127.0.0.1:{_free_port()}"
     with httpx.Client(base_url=url, timeout=60) as api, _server(home, url, api) as environment:
@@ -109,7 +114,9 @@ def _server(home: Path, url: str, api: httpx.Client) -> Iterator[dict[str, str]]
         "STORAGE_URL": "",
     }
     environment = os.environ | own
-    home.mkdir(parents=True)
+    os.umask(0o077)  # the log holds the passwords that are shown once
+    open_home(get_settings().home)
+    open_home(home)
     with (home / "up.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "app.cli", "up"], env=environment, stdout=log, stderr=log)
         try:
@@ -171,12 +178,17 @@ def _sample_records() -> tuple[str, list[Json], Judge]:
 
 
 def _file_records(data: Path) -> tuple[str, list[Json], Judge]:
-    text = gzip.decompress(data.read_bytes()) if data.suffix == ".gz" else data.read_bytes()
-    records = [json.loads(line) for line in text.splitlines() if line.strip()]
-    if not records or not all(isinstance(record, dict) and "chosen" in record for record in records):
-        raise BadInput("the demo takes a file of JSON lines with “chosen” and “rejected”")
-    with_prompt = [record for record in records if isinstance(record.get("prompt"), str) and record.get("chosen")]
-    to_judge = [record for record in with_prompt if record["chosen"] != record["rejected"]][:FILE_ITEMS_TO_JUDGE]
+    wanted = "the demo takes a file of JSON lines with “chosen” and “rejected”"
+    try:
+        text = gzip.decompress(data.read_bytes()) if data.suffix == ".gz" else data.read_bytes()
+        records = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (OSError, EOFError, ValueError, zlib.error) as problem:
+        raise BadInput(f"{wanted}; this one cannot be read: {problem}") from problem
+    if not records or not all(isinstance(each, dict) and {"chosen", "rejected"} <= each.keys() for each in records):
+        raise BadInput(wanted)
+    plain = [each for each in records if all(isinstance(each.get(key), str) and each[key].strip() for key in TEXTS)]
+    to_judge = [record for record in plain if record["chosen"].strip() != record["rejected"].strip()]
+    to_judge = to_judge[:FILE_ITEMS_TO_JUDGE]
     chosen = {(record["chosen"].strip(), record["rejected"].strip()) for record in to_judge}
     bare = [{"prompt": each["prompt"], "responses": [each["chosen"], each["rejected"]]} for each in to_judge]
     taken = {id(record) for record in to_judge}
@@ -211,9 +223,7 @@ def _freeze(tour: Tour, slug: str) -> Json:
 
 def _train(tour: Tour, dataset: Json) -> None:
     with tour.stage("train the starter model (sft, from scratch)"):
-        runs = tour.call("GET", "/runs")
-        rows = runs["items"] if isinstance(runs, dict) else runs
-        _finished(tour, next(run for run in rows if run["checkpoint_name"] == "starter"))
+        _finished(tour, next(run for run in tour.call("GET", "/runs") if run["checkpoint_name"] == "starter"))
     for method in ("reward", "dpo"):
         with tour.stage(f"train {method}"):
             order = {"method": method, "dataset": dataset["id"], "base_model": "starter", "settings": {}}
@@ -244,8 +254,6 @@ def _finished(tour: Tour, run: Json) -> Json:
 
 
 def _report(tour: Tour) -> None:
-    checkpoints = tour.call("GET", "/checkpoints")
-    rows = checkpoints["items"] if isinstance(checkpoints, dict) else checkpoints
     lines = [""]
     lines += [f"{name:<48}{value}" for name, value in tour.figures.items()]
     lines += [f"{name:<48}{seconds:6.1f} s" for name, seconds in tour.seconds.items()]
@@ -254,6 +262,6 @@ def _report(tour: Tour) -> None:
         "",
         f"The checkpoints are in {tour.home}/storage:",
     ]
-    lines += [f"    {row['name']} v{row['version']} ({row['kind']})" for row in rows]
+    lines += [f"    {row['name']} v{row['version']} ({row['kind']})" for row in tour.call("GET", "/checkpoints")]
     lines += [f"See them in the browser: TIEBREAK_HOME={tour.home} make run", ""]
     print("\n".join(lines))  # noqa: T201 -- a command prints
