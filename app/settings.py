@@ -58,7 +58,10 @@ class Settings(BaseSettings):
         default=60, alias="TRAINER_LEASE_S", ge=3, description="Seconds without a heartbeat until a run is taken over."
     )
     pool_size: int = Field(
-        default=20, alias="POOL_SIZE", ge=1, description="Database connections that one web process may hold."
+        default=20,
+        alias="POOL_SIZE",
+        ge=1,
+        description="Database connections that one process keeps; under load it opens as many again.",
     )
 
     @property
