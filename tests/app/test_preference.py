@@ -2,7 +2,8 @@
 
 from itertools import combinations
 
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.preference import dense, has_order, tuples
 
