@@ -12,6 +12,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import BoundedSemaphore
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -34,6 +35,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _passwords = PasswordHasher()
 # A hash that no password has: signing in costs the same whether or not the address is known.
 _NOBODY = _passwords.hash(secrets.token_urlsafe(16))
+# Each look at a password takes 64 MiB: a crowd of strangers must not take gigabytes.
+_few_at_once = BoundedSemaphore(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ def hash_password(password: str) -> str:
 
 def password_fits(stored: str | None, password: str) -> bool:
     try:
-        _passwords.verify(stored or _NOBODY, password)
+        with _few_at_once:
+            _passwords.verify(stored or _NOBODY, password)
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None
@@ -183,14 +187,19 @@ MayReadAll = Annotated[Person, Depends(_sees_everything)]
 def is_forged(scope: Scope) -> bool:
     """Whether a browser says that another site made it send this request."""
     headers = Headers(scope=scope)
-    if scope["method"] in SAFE_METHODS or "authorization" in headers:
+    if scope["method"] in SAFE_METHODS or _is_bearer(headers.get("authorization", "")):
         return False
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site not in {"same-origin", "none"}
     origin = headers.get("origin")
     own = {headers.get("host", ""), urlsplit(get_settings().public_url).netloc} - {""}  # the origin "null" has no host
-    return origin is not None and urlsplit(origin).netloc not in own
+    return origin is not None and origin.partition("://")[2] not in own
+
+
+def _is_bearer(authorization: str) -> bool:
+    """A token, which no browser sends by itself. It does send the password that a proxy in front has asked for."""
+    return authorization[:7].lower() == "bearer "
 
 
 class ForgedRequestGuard:

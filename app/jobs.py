@@ -22,6 +22,7 @@ PARTS: tuple[Callable[[Session], int], ...] = (
     queue.expire,
     leases.take_back_runs,
     leases.ring_for_waiting_runs,
+    leases.forget_gone_trainers,
     access.forget_ended_sessions,
 )
 _log = logging.getLogger(__name__)

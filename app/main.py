@@ -1,14 +1,16 @@
 """create_app(): the rooms, the middleware, and the one handler that turns mistakes into answers."""
 
+import json
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import psycopg
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
@@ -47,6 +49,7 @@ _HEADERS = [
 ]
 
 
+_PROBLEM: dict[str, Any] = {"description": "Problem", "content": {"application/problem+json": {}}}
 LARGEST_BODY = 4 << 20
 _IMPORTS = ("/items", "/import")
 
@@ -125,7 +128,7 @@ class BodyLimit:
 def create_app() -> FastAPI:
     app = FastAPI(title="Tiebreak", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     for router in API:
-        app.include_router(router, prefix="/api/v1")
+        app.include_router(router, prefix="/api/v1", responses={"4XX": _PROBLEM})
     for router in PAGES:
         app.include_router(router, include_in_schema=False)
     app.mount("/static", Assets(directory=ROOT / "static"), name="static")
@@ -134,6 +137,7 @@ def create_app() -> FastAPI:
     app.add_exception_handler(HTTPException, answer_http_error)
     for error in (OperationalError, DataError, psycopg.OperationalError, psycopg.DataError):
         app.add_exception_handler(error, answer_database_error)
+    app.add_exception_handler(UnicodeError, answer_unreadable)
     app.add_exception_handler(Exception, answer_bug)
     app.add_middleware(BodyLimit)
     app.add_middleware(ForgedRequestGuard, refuse=refuse_forged)
@@ -147,7 +151,7 @@ def create_app() -> FastAPI:
     return app
 
 
-def problem(mistake: Mistake) -> JSONResponse:
+def problem(mistake: Mistake) -> Response:
     """A mistake as an RFC 9457 problem document."""
     body: dict[str, object] = {
         "type": "about:blank",
@@ -160,7 +164,9 @@ def problem(mistake: Mistake) -> JSONResponse:
     if mistake.errors:
         body["errors"] = mistake.errors
     headers = {"WWW-Authenticate": "Bearer"} if mistake.status == 401 else None
-    return JSONResponse(body, status_code=mistake.status, media_type="application/problem+json", headers=headers)
+    # what is quoted back may hold halves of surrogate pairs, which JSON can spell and UTF-8 cannot
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return Response(text, status_code=mistake.status, media_type="application/problem+json", headers=headers)
 
 
 def answer_mistake(request: Request, mistake: Exception) -> Response:
@@ -176,8 +182,11 @@ def answer_mistake(request: Request, mistake: Exception) -> Response:
 def ask_to_sign_in(request: Request) -> Response:
     """To the sign-in page, which leads back to the page that was wanted: under htmx the one that is shown."""
     if is_fragment_wanted(request):
-        shown = urlsplit(request.headers.get("hx-current-url", "/"))
-        return Response(status_code=204, headers={"HX-Redirect": f"/sign-in?next={quote(shown.path)}"})
+        try:
+            shown = urlsplit(request.headers.get("hx-current-url", "/")).path
+        except ValueError:  # no address at all
+            shown = "/"
+        return Response(status_code=204, headers={"HX-Redirect": f"/sign-in?next={quote(shown)}"})
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(f"/sign-in?next={quote(wanted)}" if request.method == "GET" else "/sign-in", 303)
 
@@ -199,7 +208,17 @@ def answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     mistake = NotFound("there is no such page") if error.status_code == 404 else Mistake(str(error.detail))
     mistake.status = error.status_code
-    return answer_mistake(request, mistake)
+    answer = answer_mistake(request, mistake)
+    answer.headers.update(error.headers or {})  # what else to try: `Allow`
+    return answer
+
+
+def answer_unreadable(request: Request, error: Exception) -> Response:
+    """Text in another encoding than it said, or with halves of surrogate pairs."""
+    _log.info("text that cannot be read or stored: %s", type(error).__name__)
+    return answer_mistake(
+        request, BadInput("one of the texts holds a character that is none; take it out, or send UTF-8")
+    )
 
 
 def answer_database_error(request: Request, error: Exception) -> Response:
@@ -213,7 +232,7 @@ def answer_database_error(request: Request, error: Exception) -> Response:
 
 
 def answer_bug(request: Request, error: Exception) -> Response:
-    _log.error("a bug in %s %s", request.method, request.url.path, exc_info=error)
+    _log.error("a bug in %s %r", request.method, request.url.path, exc_info=error)
     mistake = Mistake("Something is broken on our side. Nothing that was saved before is lost; please try again.")
     mistake.status = 500
     return answer_mistake(request, mistake)

@@ -38,6 +38,7 @@ _translations = NullTranslations()
 gettext = _translations.gettext
 ngettext = _translations.ngettext
 _STATIC = ROOT / "static"
+_OF_ADDRESSES = ":/%#?=@[]!$&'()*+,;"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +235,7 @@ def is_fragment_wanted(request: Request) -> bool:
 def go_to(request: Request, path: str, *, notice: str = "") -> Response:
     """After a POST: see the next page, which shows the notice once. htmx follows `HX-Redirect`, a plain form the 303."""
     if is_fragment_wanted(request):
-        answer = Response(status_code=204, headers={"HX-Redirect": path})
+        answer = Response(status_code=204, headers={"HX-Redirect": quote(path, safe=_OF_ADDRESSES)})
     else:
         answer = RedirectResponse(path, status_code=303)
     if notice:

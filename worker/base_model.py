@@ -43,6 +43,7 @@ def start_model(order: Order, groups: Sequence[Group], folder: Path, device: tor
     if order.words.startswith(("/", ".", "~")):
         source, exactly = allowed_folder(order.words), order.words
     elif "/" in order.words:
+        refuse_folder(order.words)
         return policy.load(order.kind, order.words, lora_rank=order.lora_rank, device=device), order.words
     else:
         checkpoint = find_checkpoint(order.words)
@@ -53,6 +54,15 @@ def start_model(order: Order, groups: Sequence[Group], folder: Path, device: tor
         source = copy_checkpoint(checkpoint, folder)
         exactly = f"{checkpoint.name} v{checkpoint.version}, manifest {checkpoint.sha256}"
     return policy.load(order.kind, source, lora_rank=order.lora_rank, device=device), exactly
+
+
+def refuse_folder(words: str) -> None:
+    """`transformers` takes a folder of that name below the working folder for the hub's model; we do not."""
+    if Path(words.partition("@")[0]).exists():
+        raise BadInput(
+            f"“{words}” is a folder here as well as a hub name; give its whole path if the folder is meant.",
+            field="base_model",
+        )
 
 
 def find_checkpoint(words: str) -> Checkpoint:

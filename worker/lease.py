@@ -13,12 +13,12 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import and_, case, func, select, update
+from sqlalchemy import and_, case, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.db import work_unit
 from app.doorbell import ring
-from app.models import Checkpoint, Run
+from app.models import Checkpoint, Run, RunMetric
 from app.models.run import MAX_ATTEMPTS
 from app.settings import get_settings
 
@@ -60,9 +60,12 @@ def claim(run_id: int, owner: str) -> Claim | None:
                 seconds_left=None,
                 last_step_at=None,
                 error=None,
+                results={},
             )
             .returning(Run.fence, Run.attempt)
         ).one_or_none()
+        if taken is not None:  # an attempt begins at step 0; the curve of the one before would stand ahead of it
+            session.execute(delete(RunMetric).where(RunMetric.run_id == run_id))
     return Claim(run_id, taken.fence, taken.attempt) if taken else None
 
 

@@ -1,8 +1,11 @@
 """A trained model as a folder that plain `transformers` loads, into storage, and then its row.
 
-The folder holds the weights in safetensors (LoRA merged), config, tokenizer with its chat template, a model card made from
+The folder holds the weights in safetensors, config, tokenizer with its chat template, a model card made from
 facts, and `manifest.json` with the SHA-256 of every other file. Its name in storage is the run's own, so an attempt that was
 overtaken can spoil no other's files; the version is given in the transaction that ends the run.
+
+LoRA adapters are merged, so that whoever downloads a checkpoint needs neither `peft` nor the base model. Left out: publishing
+the adapter itself.
 """
 
 import json

@@ -75,7 +75,7 @@ def train_steps(model: Model, method: Method, settings: Training, groups: Sequen
         step_began = time.monotonic()
         figures = accumulate(model, method, settings, [groups[place] for place in chosen])
         if number == 0:
-            check_start(method, figures["loss"])
+            check_start(method, settings, figures["loss"])
         norm = float(torch.nn.utils.clip_grad_norm_(weights, CLIP_NORM))
         if not math.isfinite(norm + figures["loss"]):
             raise BadInput(
@@ -110,9 +110,13 @@ def accumulate(model: Model, method: Method, settings: Training, groups: Sequenc
     return figures | ({"accuracy": right / pairs, "margin": margin / pairs} if pairs else {})
 
 
-def check_start(method: Method, loss: float) -> None:
-    """Policy = reference before the first step, so all scores are equal and a logistic loss is ln 2. Raises BadInput."""
-    if method.REFERENCE and abs(loss - math.log(2)) > LN2_TOLERANCE:
+def check_start(method: Method, settings: Training, loss: float) -> None:
+    """Policy = reference before the first step, so all scores are equal and a logistic loss is ln 2. Raises BadInput.
+
+    The rounding of sums over many tokens is multiplied by β, so a large β is allowed more of it.
+    """
+    tolerance = LN2_TOLERANCE * max(1.0, getattr(settings, "beta", 0.0))
+    if method.REFERENCE and abs(loss - math.log(2)) > tolerance:
         raise BadInput(
             f"The first loss is {loss:.6f} where it must be ln 2 = 0.693147: the start model and its own reference disagree, "
             "so this base model computes something else in training than in evaluation. Choose another base model."

@@ -72,6 +72,8 @@ def check(order: Order) -> None:
         raise BadInput("The test share is a number from 0 up to, but not including, 1.", field="split.test")
     if not -(2**63) <= split.seed < 2**63:
         raise BadInput("The seed is a whole number of at most 18 digits.", field="split.seed")
+    if not -(2**63) <= split.seed < 2**63:
+        raise BadInput("The seed is a whole number of at most 64 bits.", field="split.seed")
     if not order.filters.outcomes or not order.filters.judge_kinds:
         raise BadInput(
             "A filter that lets nothing through makes no dataset; leave it out to take all.", field="filters"

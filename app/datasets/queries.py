@@ -14,6 +14,7 @@ from app.errors import BadInput, NotFound
 from app.models import Dataset, Item, Judgment, Project, Prompt, Response, Run
 
 FETCH_ROWS = 500
+_LONGEST_NUMBER = 19
 
 
 def judged_groups(session: Session, project_id: int, filters: Filters) -> Generator[Row]:
@@ -91,10 +92,10 @@ def dataset_by_id(session: Session, dataset_id: int) -> Dataset:
 
 def dataset_named(session: Session, name: str) -> Dataset:
     """The dataset that somebody means by `name` (its newest version), `name@v2`, or an id in digits."""
-    if name.isdecimal():
+    if name.isdecimal() and len(name) < _LONGEST_NUMBER:
         return dataset_by_id(session, int(name))
     bare, _, version = name.partition("@v")
-    if version and not version.isdecimal():
+    if version and not (version.isdecimal() and len(version) < _LONGEST_NUMBER):
         raise BadInput(f"“{name}” is no dataset: write its name, its name with a version as in {bare}@v2, or its id.")
     statement = select(Dataset).where(Dataset.name == bare).order_by(Dataset.version.desc()).limit(1)
     if version:

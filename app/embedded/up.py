@@ -57,16 +57,13 @@ def _start(settings: Settings, prepare: Callable[[], list[str]], lock: Lock, sta
     demand_free_port(settings)
     servers, addresses = start_servers(settings, stack)
     adopt(addresses)
-    lines = _bring_up_to_date(settings, addresses, prepare)
+    _bring_up_to_date(settings, addresses, prepare)
     lock.note(RUNNING, address=settings.address, servers=addresses)
     web, *workers = children = _children(settings, addresses)
     stack.callback(end_leftovers, settings.home)  # what the children started and did not end themselves
     stack.callback(end_together, children)
-    try:
-        web.start()
-        wait_until_served(web, settings)
-    finally:  # what is shown once is shown even if the web server has its troubles
-        say("\n".join(["", *lines]))
+    web.start()
+    wait_until_served(web, settings)
     say(f"Tiebreak: {settings.address}    (Ctrl-C stops it)")
     for child in workers:
         child.start()
@@ -75,14 +72,15 @@ def _start(settings: Settings, prepare: Callable[[], list[str]], lock: Lock, sta
     return Supervisor([*servers, *children])
 
 
-def _bring_up_to_date(settings: Settings, addresses: dict[str, str], prepare: Callable[[], list[str]]) -> list[str]:
+def _bring_up_to_date(settings: Settings, addresses: dict[str, str], prepare: Callable[[], list[str]]) -> None:
+    """Migrations and samples. What is shown once is shown at once: whatever happens next, it was seen."""
     prepared = Prepared(settings.home, addresses["DATABASE_URL"])
     if prepared and not settings.database_url:
-        return []
+        return
     migrate()
-    lines = prepare()
+    if lines := prepare():
+        say("\n".join(["", *lines, ""]))
     prepared.remember()
-    return lines
 
 
 def _children(settings: Settings, addresses: dict[str, str]) -> list[Child]:

@@ -32,10 +32,14 @@ def _header(first: bytes) -> tuple[list[str], str]:
     """Column names and separator. Raises BadInput for what is not the head of such a table."""
     try:
         words = first.decode().strip()
+        separator = max(",;\t", key=words.count)
+        columns = [name.strip().lower() for name in next(csv.reader([words], delimiter=separator), [])]
     except UnicodeDecodeError:
         raise BadInput("the first line is not UTF-8; save the file as UTF-8") from None
-    separator = max(",;\t", key=words.count)
-    columns = [name.strip().lower() for name in next(csv.reader([words], delimiter=separator), [])]
+    except csv.Error:
+        raise BadInput(
+            "the first line is not CSV; if its lines end with CR alone, as on old Macs, save it with LF"
+        ) from None
     has_responses = {"chosen", "rejected"} <= set(columns) or {"response_1", "response_2"} <= set(columns)
     if not has_responses:
         raise BadInput(

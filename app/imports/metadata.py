@@ -6,7 +6,7 @@ import orjson
 
 from app.errors import BadRecord
 from app.imports.transcripts import kind_of, short, text
-from app.models.base import Json
+from app.models.table import Json
 
 DEEPEST = 20
 LARGEST_BYTES = 200_000

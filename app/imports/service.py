@@ -22,7 +22,7 @@ from app.imports.transcripts import printable
 from app.judgments.bulk import Fate, Judged, store_imported
 from app.kinds import Kind, Verdict, kind_named
 from app.models import Audit, Project, User
-from app.models.base import Json
+from app.models.table import Json
 from app.preference import dense, has_order
 from app.prompts.service import StoredItem, store
 from app.settings import get_settings

@@ -3,7 +3,6 @@
 from app.models.api_token import ApiToken
 from app.models.assignment import Assignment
 from app.models.audit import Audit
-from app.models.base import Table
 from app.models.browser_session import BrowserSession
 from app.models.checkpoint import Checkpoint
 from app.models.dataset import Dataset
@@ -16,6 +15,7 @@ from app.models.prompt import Prompt
 from app.models.response import Response
 from app.models.run import Run
 from app.models.run_metric import RunMetric
+from app.models.table import Table
 from app.models.trainer import Trainer
 from app.models.user import User
 

@@ -4,7 +4,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import CreatedAt, RowId, Table
+from app.models.table import CreatedAt, RowId, Table
 
 SCOPES = ("judge", "import", "export", "train", "read", "admin")
 

@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import CreatedAt, RowId, Table
+from app.models.table import CreatedAt, RowId, Table
 
 STATES = ("open", "done", "expired", "released")
 

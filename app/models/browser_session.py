@@ -3,7 +3,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import CreatedAt, RowId, Table
+from app.models.table import CreatedAt, RowId, Table
 
 
 class BrowserSession(Table):

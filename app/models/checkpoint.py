@@ -1,7 +1,7 @@
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import CreatedAt, Json, RowId, Table
+from app.models.table import CreatedAt, Json, RowId, Table
 
 
 class Checkpoint(Table):

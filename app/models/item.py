@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import CreatedAt, Json, RowId, Table
+from app.models.table import CreatedAt, Json, RowId, Table
 
 
 class Item(Table):

@@ -2,7 +2,7 @@ from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import CreatedAt, RowId, Table
+from app.models.table import CreatedAt, RowId, Table
 
 OUTCOMES = ("ranked", "tie", "all_bad", "skip")
 

@@ -3,7 +3,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import CreatedAt, Json, Table
+from app.models.table import CreatedAt, Json, Table
 
 
 class Response(Table):

@@ -3,7 +3,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import CreatedAt, Json, RowId, Table
+from app.models.table import CreatedAt, Json, RowId, Table
 
 STATES = ("queued", "running", "finished", "failed", "cancelled")
 MAX_ATTEMPTS = 3

@@ -1,7 +1,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import CreatedAt, Json, Table
+from app.models.table import CreatedAt, Json, Table
 
 
 class RunMetric(Table):

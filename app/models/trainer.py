@@ -3,7 +3,7 @@ from datetime import datetime
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped
 
-from app.models.base import CreatedAt, Json, RowId, Table
+from app.models.table import CreatedAt, Json, RowId, Table
 
 
 class Trainer(Table):

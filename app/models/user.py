@@ -3,7 +3,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import CreatedAt, RowId, Table
+from app.models.table import CreatedAt, RowId, Table
 
 ROLES = ("admin", "annotator")
 JUDGE_KINDS = ("human", "imported", "rule", "model")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from app.models.base import Json
+from app.models.table import Json
 
 Message = dict[str, str]
 

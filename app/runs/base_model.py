@@ -21,7 +21,7 @@ from app.settings import get_settings
 
 STARTER = "starter"
 BLANK = "blank"
-_HUB = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?")
 _CHECKPOINT = re.compile(r"(?P<name>[\w.-]+?)(@v(?P<version>\d{1,9}))?")
 _FIELD = "base_model"
 

@@ -1,10 +1,12 @@
 """Runs whose trainer is gone, and runs whose message is: both are found by their rows alone."""
 
-from sqlalchemy import case, func, null, or_, select, update
+from datetime import timedelta
+
+from sqlalchemy import case, delete, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.doorbell import ring, ring_again
-from app.models import Run
+from app.models import Run, Trainer
 from app.models.run import MAX_ATTEMPTS
 
 TOO_OFTEN = (
@@ -45,3 +47,9 @@ def ring_for_waiting_runs(session: Session) -> int:
     waiting = select(Run.id).where(Run.state == "queued", Run.cancel_requested_at.is_(None)).order_by(Run.id)
     ring_again(session, "runs.train", session.scalars(waiting))
     return 0
+
+
+def forget_gone_trainers(session: Session) -> int:
+    """A container that is made anew has a new name; those not seen for a week tell nobody anything any more."""
+    gone = delete(Trainer).where(Trainer.last_seen_at < func.now() - timedelta(days=7)).returning(Trainer.id)
+    return len(session.execute(gone).all())
