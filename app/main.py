@@ -231,6 +231,13 @@ def answer_database_error(request: Request, error: Exception) -> Response:
     return answer_mistake(request, Away("the database is not answering; nothing was stored, please try again"))
 
 
+def answer_storage_error(request: Request, error: Exception) -> Response:
+    """The disk is full or S3 is away: nothing was committed, and whoever runs this server must see to it."""
+    _log.error("the storage failed in %s %s", request.method, request.url.path, exc_info=error)
+    words = "the storage does not work as it should; nothing was stored. Whoever runs this server finds why in its log"
+    return answer_mistake(request, Away(words))
+
+
 def answer_bug(request: Request, error: Exception) -> Response:
     _log.error("a bug in %s %r", request.method, request.url.path, exc_info=error)
     mistake = Mistake("Something is broken on our side. Nothing that was saved before is lost; please try again.")

@@ -1,5 +1,7 @@
 """What every request and every answer passes through."""
 
+from pathlib import Path
+
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
@@ -29,7 +31,38 @@ def test_a_page_that_is_not_there_says_so(nobody: TestClient, database: Engine):
 
 
 def test_a_method_that_a_route_does_not_take_is_405(nobody: TestClient, database: Engine):
-    assert nobody.delete("/api/v1/projects").status_code == 405
+    answer = nobody.delete("/healthz")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET"
+
+
+def test_half_a_character_is_the_mistake_of_who_sent_it(ada_api: TestClient, nobody: TestClient, database: Engine):
+    body = rb'{"slug": "p", "name": "P", "kind": "\ud800", "\udfff": 1}'
+    for sent in (body, body.replace(b', "\\udfff": 1', b"")):
+        answer = ada_api.post("/api/v1/projects", content=sent, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422
+    order = rb'{"method": "sft", "dataset": "\ud800"}'
+    assert ada_api.post("/api/v1/runs", content=order, headers={"Content-Type": "application/json"}).status_code == 422
+    for charset, text in (("unicode_escape", rb"\ud800"), ("punycode", b"\\"), ("undefined", b"a")):
+        form = b'--x\r\nContent-Disposition: form-data; name="email"\r\n\r\n' + text + b"\r\n--x--\r\n"
+        kind = f"multipart/form-data; boundary=x; charset={charset}"
+        assert nobody.post("/sign-in", content=form, headers={"Content-Type": kind}).status_code == 422
+
+
+def test_it_leads_to_the_sign_in_page_from_an_address_that_is_none(nobody: TestClient, database: Engine):
+    answer = nobody.get("/projects", headers={"HX-Request": "true", "HX-Current-URL": "http://["})
+    assert answer.headers["hx-redirect"] == "/sign-in?next=/"
+
+
+def test_a_redirect_takes_any_letters(ada_browser: TestClient):
+    answer = ada_browser.get("/sign-in", params={"next": "/projects/é€"}, headers={"HX-Request": "true"})
+    assert answer.headers["hx-redirect"] == "/projects/%C3%A9%E2%82%AC"
+
+
+def test_the_description_of_the_api_knows_problem_documents(nobody: TestClient, database: Engine):
+    described = nobody.get("/api/v1/openapi.json").json()["paths"]["/api/v1/projects"]["post"]["responses"]
+    assert described.keys() == {"201", "4XX"}
+    assert described["4XX"]["content"].keys() == {"application/problem+json"}
 
 
 def test_it_says_that_it_serves(nobody: TestClient, database: Engine):
@@ -53,3 +86,16 @@ def test_what_the_driver_itself_says_is_told_as_what_sqlalchemy_says(database: E
 
     answer = TestClient(app, raise_server_exceptions=False).get("/api/ask")
     assert answer.status_code == status
+
+
+def test_a_storage_that_cannot_be_written_is_said_and_nothing_is_stored(
+    ada_api: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with db.work_unit() as session:
+        slug = judged_pairs(session, 4).slug
+    (tmp_path / "storage").write_text("a file where the folder should be")
+    monkeypatch.setattr(storage.storage(), "root", tmp_path / "storage")
+    answer = ada_api.post(f"/api/v1/projects/{slug}/datasets", json={"name": "pairs"})
+    assert answer.status_code == 503
+    assert "nothing was stored" in answer.json()["detail"]
+    assert ada_api.get("/api/v1/datasets").json() == []
