@@ -204,7 +204,7 @@ def test_a_claim_costs_little_however_many_items_there_are_and_however_many_thei
             claim(session, ben.id, project.id)
             walked.append(rows_read(session))
             session.rollback()
-    assert 0 < sorted(walked)[len(walked) // 2] < 100
+    assert 0 < sorted(walked)[len(walked) // 2] < 1000, "of 27,000 that they have judged"
 
 
 def rows_read(session: Session) -> int:
