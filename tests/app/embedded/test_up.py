@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from app.embedded.leftovers import MARK, working_in
-from app.settings import ROOT
+from app.embedded.up import _children
+from app.settings import ROOT, Settings
 
 UP = (
     "from app import embedded; from app.errors import Mistake; from app.settings import get_settings\n"
@@ -134,6 +135,13 @@ def test_a_taken_port_is_said_before_anything_is_started(home: Path):
     assert process.returncode == 1
     assert "is taken by another program" in words
     assert not (home / "servers").exists()
+
+
+def test_a_machine_without_torch_serves_and_does_not_train(home: Path, monkeypatch: pytest.MonkeyPatch):
+    settings = Settings(TIEBREAK_HOME=home)
+    assert [child.name for child in _children(settings, {})] == ["web", "app", "quick", "train"]
+    monkeypatch.setattr("app.embedded.up.has_torch", lambda: False)
+    assert [child.name for child in _children(settings, {})] == ["web", "app"]
 
 
 @pytest.mark.slow
