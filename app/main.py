@@ -11,6 +11,7 @@ import psycopg
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
+from obstore.exceptions import BaseError
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
@@ -137,6 +138,8 @@ def create_app() -> FastAPI:
     app.add_exception_handler(HTTPException, answer_http_error)
     for error in (OperationalError, DataError, psycopg.OperationalError, psycopg.DataError):
         app.add_exception_handler(error, answer_database_error)
+    for failure in (BaseError, OSError):
+        app.add_exception_handler(failure, answer_storage_error)
     app.add_exception_handler(UnicodeError, answer_unreadable)
     app.add_exception_handler(Exception, answer_bug)
     app.add_middleware(BodyLimit)
