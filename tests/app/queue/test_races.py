@@ -5,16 +5,19 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, text
 
 from app import db
 from app.errors import Conflict
+from app.judgments import service as judgments
+from app.kinds import Verdict
 from app.models import Project, User
 from app.people import service as people
-from app.queue.service import Turn, expire
-from tests.queued import asked, claimed, judged, queued, slots_that_do_not_add_up, undone, value
+from app.queue.service import Turn, claim, expire
+from tests.queued import asked, claimed, judged, person_of, queued, slots_that_do_not_add_up, undone, value
 
 PEOPLE = 32
 
@@ -145,6 +148,22 @@ def test_two_tabs_of_one_person_show_the_same_turn(database: Engine):
         assert len({turn.assignment_id for turn in turns}) == rounds
         judged(user, turns[-1])
     assert value("SELECT sum(wanted - open_slots) FROM item") == 10
+    assert slots_that_do_not_add_up() == []
+
+
+def test_one_tab_judges_while_another_asks(database: Engine):
+    project = queued(items=50)
+    (user,) = crowd(project, 1)
+
+    def judge_and_go_on(turn: Turn) -> None:
+        with db.work_unit() as session:
+            judgments.judge(session, person_of(user), turn.assignment_id, Verdict("tie"), key=str(turn.assignment_id))
+            claim(session, user.id, project.id, is_locked=True)
+
+    for _ in range(20):
+        turn = claimed(user, project)
+        at_once(partial(judge_and_go_on, turn), *[lambda: claimed(user, project) and None] * 3)
+        assert value("SELECT count(*) FROM assignment WHERE state = 'open'") == 1
     assert slots_that_do_not_add_up() == []
 
 
