@@ -59,7 +59,8 @@ def _start(settings: Settings, prepare: Callable[[], list[str]], lock: Lock, sta
     adopt(addresses)
     _bring_up_to_date(settings, addresses, prepare)
     lock.note(RUNNING, address=settings.address, servers=addresses)
-    web, *workers = children = _children(settings, addresses)
+    trains = has_torch()
+    web, *workers = children = _children(settings, addresses, trains=trains)
     stack.callback(end_leftovers, settings.home)  # what the children started and did not end themselves
     stack.callback(end_together, children)
     web.start()
@@ -67,7 +68,7 @@ def _start(settings: Settings, prepare: Callable[[], list[str]], lock: Lock, sta
     say(f"Tiebreak: {settings.address}    (Ctrl-C stops it)")
     for child in workers:
         child.start()
-    if not has_torch():
+    if not trains:
         say(NO_TORCH)
     return Supervisor([*servers, *children])
 
@@ -83,10 +84,10 @@ def _bring_up_to_date(settings: Settings, addresses: dict[str, str], prepare: Ca
     prepared.remember()
 
 
-def _children(settings: Settings, addresses: dict[str, str]) -> list[Child]:
-    """The web server and the workers that this installation can run."""
+def _children(settings: Settings, addresses: dict[str, str], *, trains: bool) -> list[Child]:
+    """The web server and the workers; those that need PyTorch only where it is."""
     told = environment(settings, addresses) | {MARK: str(settings.home.absolute())}
-    names = ["web", *(name for name in WORKERS if has_torch() or name not in NEED_TORCH)]
+    names = ["web", *(name for name in WORKERS if trains or name not in NEED_TORCH)]
     logs = settings.home.absolute() / "logs"
     return [Child(name, argv(name), logs / f"{name}.log", environment=told, folder=ROOT) for name in names]
 

@@ -137,11 +137,10 @@ def test_a_taken_port_is_said_before_anything_is_started(home: Path):
     assert not (home / "servers").exists()
 
 
-def test_a_machine_without_torch_serves_and_does_not_train(home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_machine_without_torch_serves_and_does_not_train(home: Path):
     settings = Settings(TIEBREAK_HOME=home)
-    assert [child.name for child in _children(settings, {})] == ["web", "app", "quick", "train"]
-    monkeypatch.setattr("app.embedded.up.has_torch", lambda: False)
-    assert [child.name for child in _children(settings, {})] == ["web", "app"]
+    assert [child.name for child in _children(settings, {}, trains=True)] == ["web", "app", "quick", "train"]
+    assert [child.name for child in _children(settings, {}, trains=False)] == ["web", "app"]
 
 
 @pytest.mark.slow
