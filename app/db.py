@@ -45,6 +45,7 @@ def engine() -> Engine:
         pool_size=settings.pool_size,
         max_overflow=settings.pool_size,
         pool_pre_ping=False,
+        hide_parameters=True,  # errors are logged; hashes of passwords and what people wrote are not
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={

@@ -67,7 +67,8 @@ def show_checkpoint(checkpoint_id: int, _: MayReadAll, session: SessionDep) -> C
     return answer(lineage(session, checkpoint_id))
 
 
-@router.api_route("/checkpoints/{checkpoint_id}/files/{path:path}", methods=["GET", "HEAD"], response_class=Response)
+@router.head("/checkpoints/{checkpoint_id}/files/{path:path}", response_class=Response, include_in_schema=False)
+@router.get("/checkpoints/{checkpoint_id}/files/{path:path}", response_class=Response)
 def checkpoint_file(checkpoint_id: int, path: str, _: MayReadAll, session: SessionDep, request: Request) -> Response:
     checkpoint = checkpoint_by_id(session, checkpoint_id)
     return download(request, checkpoint.prefix, listed(checkpoint.files, path))

@@ -80,7 +80,8 @@ def show_dataset(dataset_id: int, _: MayReadAll, session: SessionDep) -> Dataset
     return answer(dataset, session.get_one(Project, dataset.project_id).slug)
 
 
-@router.api_route("/datasets/{dataset_id}/files/{path:path}", methods=["GET", "HEAD"], response_class=Response)
+@router.head("/datasets/{dataset_id}/files/{path:path}", response_class=Response, include_in_schema=False)
+@router.get("/datasets/{dataset_id}/files/{path:path}", response_class=Response)
 def dataset_file(dataset_id: int, path: str, _: MayReadAll, session: SessionDep, request: Request) -> Response:
     dataset = dataset_by_id(session, dataset_id)
     name = f"{dataset.name}-v{dataset.version}-{path}"

@@ -43,6 +43,8 @@ def check_base_model(session: Session, method: Method, base_model: str) -> None:
 
 
 def _check_folder(base_model: str) -> None:
+    if "\0" in base_model:
+        raise BadInput("No folder has a NUL character in its name.", field=_FIELD)
     allowed = get_settings().allowed_model_folders
     folder = Path(base_model).resolve()
     if not any(folder.is_relative_to(one) for one in allowed):

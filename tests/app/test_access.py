@@ -1,6 +1,9 @@
 """Sessions, tokens, scopes, and requests that another site made somebody send."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from time import sleep
+from types import SimpleNamespace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -85,6 +88,8 @@ def test_a_revoked_or_expired_token_is_401(ada_api: TestClient, database: Engine
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
+        {"Sec-Fetch-Site": "same-site", "Authorization": "Basic YTpi"},  # sent by the browser to a proxy in front
     ],
 )
 def test_a_request_that_another_site_made_is_refused(ada_browser: TestClient, headers: dict[str, str]):
@@ -102,3 +107,19 @@ def test_every_answer_says_what_a_page_may_run(nobody: TestClient, database: Eng
     policy = nobody.get("/sign-in").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+
+
+def test_a_crowd_of_strangers_takes_the_memory_of_two(monkeypatch: pytest.MonkeyPatch):
+    at_once: list[int] = []
+    working: list[None] = []
+
+    def verify(_stored: str, _password: str) -> None:
+        working.append(None)
+        at_once.append(len(working))
+        sleep(0.01)
+        working.pop()
+
+    monkeypatch.setattr(access, "_passwords", SimpleNamespace(verify=verify))
+    with ThreadPoolExecutor(8) as crowd:
+        assert not any(crowd.map(lambda _: access.password_fits(None, "guess"), range(16)))
+    assert max(at_once) <= 2

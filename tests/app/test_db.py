@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.db import SessionDep, among, insert_rows, psycopg_url, read_session, work_unit
@@ -113,3 +114,9 @@ def test_it_finds_rows_among_any_number_of_values(session: Session):
     found = select(Project.slug).where(among(Project.slug, {"a", "c", "x", *map(str, range(70_000))}))
     assert sorted(session.scalars(found)) == ["a", "c"]
     assert session.scalars(select(Project.slug).where(among(Project.slug, []))).all() == []
+
+
+def test_an_error_that_is_logged_tells_no_values(session: Session):
+    with pytest.raises(DBAPIError) as problem:
+        session.execute(text("SELECT CAST(:value AS text), 1 / 0"), {"value": "my-secret"})
+    assert "my-secret" not in str(problem.value)

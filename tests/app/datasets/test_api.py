@@ -96,6 +96,7 @@ def test_it_reads_all_rows_of_a_larger_project(ada_api: TestClient, pairs: str):
         ({"name": "Not so"}, "name"),
         ({"name": "a", "split": {"test": 2}}, "split.test"),
         ({"name": "a", "split": {"test": "much"}}, "split.test"),
+        ({"name": "a", "split": {"seed": 10**30}}, "split.seed"),
         ({"name": "a", "split": {"by": "metadata.split"}}, "split"),
         ({"name": "a", "split": {"why": 1}}, "split.why"),
         ({"name": "a", "filters": {"outcomes": ["skip"]}}, "filters.outcomes.0"),

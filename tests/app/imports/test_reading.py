@@ -101,6 +101,8 @@ def test_a_declared_type_settles_what_the_beginning_does_not():
     assert problems(b"oops\n" + ndjson(ROWS), name="rows.jsonl.gz")[0][0] == 1
     with pytest.raises(BadInput, match="none of NDJSON"):
         read(b"oops\n" + ndjson(ROWS))
+    with pytest.raises(BadInput, match="CR alone"):
+        read(b"prompt,chosen,rejected\ra,b,c\r")
 
 
 def test_it_reads_one_object_over_many_lines():

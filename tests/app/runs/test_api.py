@@ -55,13 +55,15 @@ def test_it_says_that_no_trainer_is_there(ada_api: TestClient):
         ({"settings": {"seed": "x"}}, 422, "seed"),
         ({"settings": []}, 422, "settings"),
         ({"base_model": "nothing"}, 422, "base_model"),
+        ({"base_model": "/\0"}, 422, "base_model"),
         ({"name": "No"}, 422, "name"),
         ({"colour": "red"}, 422, "colour"),
         ({"dataset": 99}, 404, None),
         ({"dataset": "nothing"}, 404, None),
         ({"dataset": "pairs@v9"}, 404, None),
         ({"dataset": "pairs@vx"}, 422, None),
-        ({"dataset": "9" * 30}, 422, None),
+        ({"dataset": "9" * 5000}, 404, None),
+        ({"dataset": "pairs@v" + "9" * 5000}, 422, None),
     ],
 )
 def test_it_names_what_is_wrong(
