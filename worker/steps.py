@@ -48,7 +48,7 @@ def peak_rate(method: Method, model: Model, settings: Training) -> float:
     """The rate that was asked for, or the method's own, which is for a million weights.
 
     No one number serves a starter and a model of seven billion weights. Falling with the power ⅔ of the size, the default
-    meets what is usual at both ends (DPO: 1e-4 at 1 M, 1.6e-6 at 0.5 B, 3e-7 at 7 B); adapters take ten times as much.
+    meets what is usual at both ends (DPO: 5e-5 at 1 M, 8e-7 at 0.5 B, 1.4e-7 at 7 B); adapters take ten times as much.
     """
     size = min(1.0, (1e6 / model.n_parameters) ** (2 / 3))
     return settings.learning_rate or method.LEARNING_RATE * size * (10 if settings.lora_rank else 1)

@@ -10,6 +10,9 @@ Derivation
 Before the first step π_θ = π_ref, so all scores are 0 and the loss is ln 2 per pair; `train.py` stops a run for which
 it is not. β is the strength of the KL penalty: small β lets the policy move far.
 
+Tried on `samples/task.py` with 2,997 groups and one wrong label in twenty, share of right answers from 44.5 %: one epoch at
+rate 5e-5 77 %, at 1e-4 74 %, at 2e-4 70 %; two epochs at 1e-4 71 %. The margin grows all the while: it is no measure of worth.
+
 Left out: label smoothing, length normalisation (long responses weigh more), a term for the best response itself. The
 log-probability of the better responses may fall while the margin grows; that is the loss's nature, not a fault.
 """
@@ -22,7 +25,7 @@ from torch import Tensor
 from worker.batches import Batch
 from worker.groups import Group
 from worker.methods.preference import Preference, order_share, ordered, ranking_tally
-from worker.methods.settings import epochs, setting
+from worker.methods.settings import setting
 from worker.methods.tally import Tally
 from worker.objectives.scores import implicit_reward
 from worker.policy import Kind, Model, logp
@@ -30,13 +33,12 @@ from worker.policy import Kind, Model, logp
 NAME, TITLE = "dpo", "Direct preference optimisation"
 KIND: Kind = "policy"
 NEEDS = "order"
-LEARNING_RATE = 1e-4
+LEARNING_RATE = 5e-5
 REFERENCE = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Preference):
-    epochs: int = epochs(3)
     beta: float = setting(0.1, low=0.001, high=10.0, help="How strongly to stay near the start model.")
 
 

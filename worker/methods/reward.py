@@ -15,20 +15,19 @@ from torch import Tensor
 from worker.batches import Batch
 from worker.groups import Group
 from worker.methods.preference import Preference, order_share, ordered, ranking_tally
-from worker.methods.settings import epochs
 from worker.methods.tally import Tally
 from worker.policy import Kind, Model, rewards
 
 NAME, TITLE = "reward", "Reward model"
 KIND: Kind = "reward"
 NEEDS = "order"
-LEARNING_RATE = 5e-4
+LEARNING_RATE = 1e-3
 REFERENCE = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Preference):
-    epochs: int = epochs(2)
+    pass
 
 
 def examples(groups: Sequence[Group]) -> list[Group]:

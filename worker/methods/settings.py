@@ -26,17 +26,12 @@ def setting(
     return field(default=default, metadata=MappingProxyType(facts))
 
 
-def epochs(default: int) -> Any:
-    """The one shared setting whose default differs between methods."""
-    return setting(default, low=1, high=1000, help="How often the training split is gone through.")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """The settings that every method shares."""
 
     max_steps: int = setting(0, low=0, high=1_000_000, help="Stop after this many steps; 0 lets the epochs decide.")
-    epochs: int = epochs(1)
+    epochs: int = setting(1, low=1, high=1000, help="How often the training split is gone through.")
     learning_rate: float = setting(
         0.0, low=0.0, high=1.0, help="Peak step size after warm-up; 0 picks one for the method and the model's size."
     )
