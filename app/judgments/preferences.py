@@ -10,17 +10,17 @@ from sqlalchemy.orm import aliased
 from app.db import read_session
 from app.models import Item, Judgment, Preference, Prompt, Response
 
-ROWS_AT_ONCE = 500
+ROWS_AT_ONCE = 200
 
 
 def preference_lines(project_id: int) -> Iterator[bytes]:
-    """Every tuple in force as NDJSON, some hundred lines at a time, through a cursor on the server.
+    """Every tuple in force as NDJSON, some lines at a time, through a cursor on the server.
 
     The stream has a session of its own, since the request's has ended before the first byte.
     """
-    with read_session() as session:
-        rows = session.execute(_tuples(project_id), execution_options={"yield_per": ROWS_AT_ONCE}).mappings()
-        for part in rows.partitions():
+    options = {"yield_per": ROWS_AT_ONCE}
+    with read_session() as session, session.execute(_tuples(project_id), execution_options=options) as found:
+        for part in found.mappings().partitions():
             yield b"".join(orjson.dumps(_line(row), option=orjson.OPT_APPEND_NEWLINE) for row in part)
 
 

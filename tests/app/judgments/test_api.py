@@ -1,6 +1,7 @@
 """Judging by program: what goes over the wire, and what is refused."""
 
 import json
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -8,8 +9,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app import db
+from app.judgments import preferences
 from app.models import User
-from tests.queued import claimed, judged, queued, slots_that_do_not_add_up, undone, value
+from tests.queued import claimed, judged, queued, undone, value
 
 
 def body(turn: dict[str, Any], **also: Any) -> dict[str, Any]:
@@ -237,15 +239,14 @@ def test_tuples_are_for_those_who_may_export(ben: User, ben_api: TestClient, ada
     assert lines(ada_api) == []
 
 
-def test_a_stream_that_is_broken_off_gives_its_connection_back(ben: User, ada_api: TestClient):
-    from app.judgments.preferences import preference_lines  # noqa: PLC0415
-
-    project = queued(ben, items=3)
-    for _ in range(3):
-        judged(ben, claimed(ben, project))
-    stream = preference_lines(project.id)
-    next(stream)
-    busy = db.engine().pool.checkedout()  # type: ignore[attr-defined]
-    stream.close()
-    assert db.engine().pool.checkedout() == busy - 1  # type: ignore[attr-defined]
-    assert slots_that_do_not_add_up() == []
+def test_the_stream_comes_in_portions_and_gives_its_connection_back(ben: User, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(preferences, "ROWS_AT_ONCE", 2)
+    project = queued(ben, items=1, responses=4)
+    judged(ben, claimed(ben, project))
+    idle = db.engine().pool.checkedout()  # type: ignore[attr-defined]
+    assert [part.count(b"\n") for part in preferences.preference_lines(project.id)] == [2, 2, 2]
+    with closing(preferences.preference_lines(project.id)) as stream:
+        next(stream)
+        assert value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'FETCH FORWARD %'") == 1
+        assert db.engine().pool.checkedout() == idle + 1  # type: ignore[attr-defined]
+    assert db.engine().pool.checkedout() == idle  # type: ignore[attr-defined]
