@@ -1,6 +1,7 @@
 # The commands of this checkout; `make help` lists them. Each sets up first what it needs (.ci/setup.py).
 PYTHON ?= python3
 BIN := .venv/bin
+B ?= judging
 NO_PYTHON := Tiebreak needs Python 3.11 or newer. On Debian or Ubuntu: apt install python3 python3-venv
 SET_UP := command -v $(PYTHON) >/dev/null || { echo "$(NO_PYTHON)"; exit 1; }; $(PYTHON) .ci/setup.py
 
