@@ -4,6 +4,7 @@ Sending opens its transaction itself and answers in bytes, since this is the cal
 trip to the thread pool, and no second look at an answer that came out of the database in its final form.
 """
 
+from collections.abc import Generator
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import orjson
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from starlette.types import Receive, Scope, Send
 
 from app.access import MayExport, MayJudge, program
 from app.db import SessionDep, work_unit
@@ -79,8 +81,27 @@ def withdraw(
     return {"judgment": stored.judgment}
 
 
-@router.get("/projects/{slug}/preferences", response_class=StreamingResponse)
-def preferences(slug: str, person: MayExport, session: SessionDep) -> StreamingResponse:
+class Lines(StreamingResponse):
+    """NDJSON from a generator, which is closed however the stream ends.
+
+    Whoever goes away halfway would otherwise leave its database connection in the hands of a waiting thread.
+    """
+
+    media_type = "application/x-ndjson"
+
+    def __init__(self, lines: Generator[bytes]) -> None:
+        super().__init__(lines)
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._lines.close()
+
+
+@router.get("/projects/{slug}/preferences", response_class=Lines)
+def preferences(slug: str, person: MayExport, session: SessionDep) -> Lines:
     """Every tuple (x, a⁺, a⁻) in force, one JSON object a line, in the shape that preference trainers read."""
     project = project_for(session, person, slug)
-    return StreamingResponse(preference_lines(project.id), media_type="application/x-ndjson")
+    return Lines(preference_lines(project.id))

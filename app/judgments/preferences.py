@@ -1,6 +1,6 @@
 """Every tuple in force as a stream: what `GET /projects/{slug}/preferences` sends."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import orjson
@@ -13,7 +13,7 @@ from app.models import Item, Judgment, Preference, Prompt, Response
 ROWS_AT_ONCE = 200
 
 
-def preference_lines(project_id: int) -> Iterator[bytes]:
+def preference_lines(project_id: int) -> Generator[bytes]:
     """Every tuple in force as NDJSON, some lines at a time, through a cursor on the server.
 
     The stream has a session of its own, since the request's has ended before the first byte.

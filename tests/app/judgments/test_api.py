@@ -1,15 +1,20 @@
 """Judging by program: what goes over the wire, and what is refused."""
 
+import asyncio
 import json
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, suppress
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from app import db
 from app.judgments import preferences
+from app.judgments.api import Lines
 from app.models import User
 from tests.queued import claimed, judged, queued, undone, value
 
@@ -250,3 +255,26 @@ def test_the_stream_comes_in_portions_and_gives_its_connection_back(ben: User, m
         assert value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'FETCH FORWARD %'") == 1
         assert db.engine().pool.checkedout() == idle + 1  # type: ignore[attr-defined]
     assert db.engine().pool.checkedout() == idle  # type: ignore[attr-defined]
+
+
+def test_a_stream_ends_when_its_reader_goes_away():
+    ended = []
+
+    def endless() -> Generator[bytes]:
+        try:
+            while True:
+                yield b"{}\n"
+        finally:
+            ended.append(True)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            raise OSError
+
+    lines = endless()
+    with suppress(ClientDisconnect):
+        asyncio.run(Lines(lines)({"type": "http", "asgi": {"spec_version": "2.4"}}, receive, send))
+    assert ended
