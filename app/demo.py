@@ -40,6 +40,8 @@ FILE_ITEMS_TO_JUDGE = 200
 NOISE = 0.05
 TEXTS = ("prompt", "chosen", "rejected")
 Json = dict[str, Any]
+SAMPLE_SETTINGS: Json = {}
+FILE_SETTINGS: Json = {"max_steps": 60, "max_length": 256}  # a file may be large and its texts long; the demo is short
 Judge = Callable[[Json, Random], Json]
 
 
@@ -93,7 +95,7 @@ def run_demo(data: Path | None) -> None:
         api.headers["Authorization"] = f"Bearer {tour.token('admin@localhost', 'judge,import,export,train,read,admin')}"
         slug = _bring_data(tour, data)
         dataset = _freeze(tour, slug)
-        _train(tour, dataset)
+        _train(tour, dataset, SAMPLE_SETTINGS if data is None else FILE_SETTINGS)
         _report(tour)
 
 
@@ -221,12 +223,12 @@ def _freeze(tour: Tour, slug: str) -> Json:
     return dataset
 
 
-def _train(tour: Tour, dataset: Json) -> None:
+def _train(tour: Tour, dataset: Json, settings: Json) -> None:
     with tour.stage("train the starter model (sft, from scratch)"):
         _finished(tour, next(run for run in tour.call("GET", "/runs") if run["checkpoint_name"] == "starter"))
     for method in ("reward", "dpo"):
         with tour.stage(f"train {method}"):
-            order = {"method": method, "dataset": dataset["id"], "base_model": "starter", "settings": {}}
+            order = {"method": method, "dataset": dataset["id"], "base_model": "starter", "settings": settings}
             run = _finished(tour, tour.call("POST", "/runs", json=order))
         before, after = run["results"]["before"], run["results"]["after"]
         if method == "reward":

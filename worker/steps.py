@@ -18,6 +18,7 @@ import torch
 
 from app.errors import BadInput
 from worker.batches import EncodedGroup, collate, micro_batches
+from worker.groups import Group
 from worker.methods import Method
 from worker.methods.settings import Training
 from worker.policy import Model
@@ -42,6 +43,14 @@ class Step:
 
 def count_steps(n_groups: int, settings: Training) -> int:
     return settings.max_steps or settings.epochs * math.ceil(n_groups / settings.groups_per_step)
+
+
+def within_reach(groups: Sequence[Group], settings: Training) -> list[Group]:
+    """The groups that a run can get to see: of a short run on a large dataset a draw, so that no more is prepared for it."""
+    seen = settings.max_steps * settings.groups_per_step
+    if not settings.max_steps or seen >= len(groups):
+        return list(groups)
+    return random.Random(settings.seed).sample(groups, seen)  # noqa: S311 -- as in `_chosen`
 
 
 def peak_rate(method: Method, model: Model, settings: Training) -> float:

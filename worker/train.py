@@ -32,7 +32,7 @@ from worker.methods import find_method, read_settings
 from worker.policy import Model, pick_device, seed_everything
 from worker.publish import publish
 from worker.report import Fenced, Report
-from worker.steps import count_steps, peak_rate, train_steps
+from worker.steps import count_steps, peak_rate, train_steps, within_reach
 
 
 class Stopped(Exception):  # noqa: N818 -- says what happened to us
@@ -48,7 +48,7 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
 
     report.stage("fetching the dataset")
     train_groups, test_groups = (fetch_groups(dataset, side, folder) for side in ("train", "test"))
-    examples = method.examples(train_groups)
+    examples = within_reach(method.examples(train_groups), settings)
     if not examples:
         raise BadInput(f"No group of {dataset.name} v{dataset.version} has what {method.NAME} needs: {method.NEEDS}.")
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from app.errors import BadInput
-from tests.small import small_model
+from tests.small import group, small_model
 from worker import policy
 from worker.batches import EncodedGroup
 from worker.evaluate import policy_figures, reward_figures, with_reference
 from worker.methods import METHODS, Method, dpo, read_settings, reward, sft
 from worker.methods.settings import Training
 from worker.policy import Model
-from worker.steps import accumulate, count_steps, peak_rate, rate_at, train_steps
+from worker.steps import accumulate, count_steps, peak_rate, rate_at, train_steps, within_reach
 
 EVERY_METHOD = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.NAME)
 
@@ -107,6 +107,16 @@ def test_training_that_comes_apart_is_stopped_in_words(tokenizer: Any, groups: l
 @pytest.mark.parametrize(("given", "steps"), [({}, 4), ({"epochs": 3}, 12), ({"max_steps": 7, "epochs": 3}, 7)])
 def test_steps_come_from_epochs_unless_they_are_named(given: dict[str, int], steps: int):
     assert count_steps(100, Training(**given)) == steps
+
+
+def test_a_short_run_prepares_no_more_groups_than_it_sees():
+    some = [group(str(number), ["a", "b"], [1, 2]) for number in range(20)]
+    settings = Training(max_steps=3, groups_per_step=4, seed=1)
+    drawn = within_reach(some, settings)
+    assert len({each.prompt[0]["content"] for each in drawn}) == len(drawn) == 12
+    assert drawn == within_reach(some, settings) != within_reach(some, replace(settings, seed=2))
+    assert within_reach(some, replace(settings, max_steps=5)) == some
+    assert within_reach(some, Training()) == some
 
 
 def test_the_rate_rises_then_falls():
