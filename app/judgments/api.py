@@ -100,7 +100,7 @@ class Lines(StreamingResponse):
             self._lines.close()
 
 
-@router.get("/projects/{slug}/preferences", response_class=Lines)
+@router.get("/projects/{slug}/preferences", status_code=200, response_class=Lines)
 def preferences(slug: str, person: MayExport, session: SessionDep) -> Lines:
     """Every tuple (x, a⁺, a⁻) in force, one JSON object a line, in the shape that preference trainers read."""
     project = project_for(session, person, slug)
