@@ -21,7 +21,7 @@ def lines(stream: io.BufferedReader) -> Iterator[Found]:
         elif number == 1 and raw.strip() == b"{":
             yield _whole_file(stream, raw)
         elif raw.strip():
-            yield parsed(raw, number)
+            yield parsed(raw.rstrip(), number)  # what is wrong at its end is still on its line
 
 
 def _pass_over_line(stream: io.BufferedReader, raw: bytes) -> None:

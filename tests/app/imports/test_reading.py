@@ -113,6 +113,7 @@ def test_it_names_the_line_and_the_column_of_what_is_not_json():
     data = ndjson(ROWS[:1]) + b'\n{"prompt": nope}\n' + ndjson(ROWS[1:])
     assert problems(data) == [(2, "not JSON: invalid literal, expected 'null', at column 12")]
     assert [one.line for one in read(data)] == [1, 2, 3, 4]
+    assert problems(ndjson(ROWS[:1]) + b'\n{"prompt": "p"\n') == [(2, "not JSON: unexpected end of data, at column 15")]
 
 
 @pytest.mark.parametrize(

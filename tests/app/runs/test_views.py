@@ -135,6 +135,13 @@ def test_it_shows_a_run_live(ada_browser: TestClient, ready: None):
     assert fragment in ada_browser.get(f"/runs/{run_id}").text
 
 
+def test_after_the_last_step_it_promises_no_end(ada_browser: TestClient, ready: None):
+    run_id = a_run(state="running", step=40, total_steps=40, seconds_left=0.0, stage="measuring what was trained")
+    fragment = ada_browser.get(f"/runs/{run_id}/progress", headers=HTMX).text
+    assert "step 40 of 40" in fragment
+    assert "left" not in fragment
+
+
 def test_it_stops_asking_when_the_run_is_over(ada_browser: TestClient, ready: None):
     now = datetime.now(UTC)
     told = {"before": {"accuracy": 0.5, "margin": 0.0}, "after": {"accuracy": 0.8125, "margin": 1.25, "pairs": 80}}
