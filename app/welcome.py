@@ -31,7 +31,7 @@ SAMPLES = ROOT / "samples"
 TASK = "words-and-numbers"
 STUDY = "words-and-numbers-study"
 STUDY_GROUPS = 7_000
-STARTER_SETTINGS = {"epochs": 3, "groups_per_step": 32}
+STARTER_SETTINGS = {"epochs": 3, "groups_per_step": 32, "learning_rate": 1.5e-3}
 
 
 @dataclass(frozen=True, slots=True)
