@@ -124,6 +124,8 @@ def measure(
                 Round(side, "127.0.0.1", port, ends_at, tokens[place :: told.clients]) for place in range(told.clients)
             ]
             seen = list(clients.map(crowd.play, crowds))
+            if problems := [problem for one in seen for problem in one.problems]:
+                give_up("\n".join([*problems[:3], (home / f"{side}.log").read_text()[-3000:]]))
             used = cpu_s(server) - before[0], cpu_s(database) - before[1]
             if side == "tiebreak":
                 acknowledged += [key for one in seen for key in one.acknowledged]
@@ -133,9 +135,6 @@ def measure(
 
 
 def summed(seen: Sequence[Round], seconds: float, server_s: float, postgres_s: float) -> Measured:
-    problems = [problem for one in seen for problem in one.problems]
-    if problems:
-        give_up("; ".join(problems[:3]))
     latencies = sorted(latency for one in seen for latency in one.latencies_ms)
     loops = len(latencies)
     return Measured(

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -30,6 +31,8 @@ def served(app: str, processes: int, log: Path, page: str = "/healthz") -> Itera
             wait_until_ready(f"http://127.0.0.1:{port}{page}", server, log)
             yield port, psutil.Process(server.pid)
         finally:
+            if server.poll() is not None:
+                print(f"{app} ended by itself with {server.returncode}:\n{log.read_text()[-3000:]}", file=sys.stderr)
             server.terminate()
 
 
