@@ -41,7 +41,8 @@ NOISE = 0.05
 TEXTS = ("prompt", "chosen", "rejected")
 Json = dict[str, Any]
 SAMPLE_SETTINGS: Json = {}
-FILE_SETTINGS: Json = {"max_steps": 60, "max_length": 256}  # a file may be large and its texts long; the demo is short
+SAMPLE_TEST, FILE_TEST = 0.15, 0.05
+FILE_SETTINGS: Json = {"max_steps": 40, "max_length": 256}  # a file may be large and its texts long; the demo is short
 Judge = Callable[[Json, Random], Json]
 
 
@@ -94,7 +95,7 @@ def run_demo(data: Path | None) -> None:
         tour = Tour(home, environment, api)
         api.headers["Authorization"] = f"Bearer {tour.token('admin@localhost', 'judge,import,export,train,read,admin')}"
         slug = _bring_data(tour, data)
-        dataset = _freeze(tour, slug)
+        dataset = _freeze(tour, slug, SAMPLE_TEST if data is None else FILE_TEST)
         _train(tour, dataset, SAMPLE_SETTINGS if data is None else FILE_SETTINGS)
         _report(tour)
 
@@ -216,9 +217,9 @@ def _annotate(tour: Tour, slug: str, judge: Judge, email: str) -> None:
         turn = answer["next"]
 
 
-def _freeze(tour: Tour, slug: str) -> Json:
+def _freeze(tour: Tour, slug: str, test: float) -> Json:
     with tour.stage("freeze a dataset"):
-        request = {"name": slug, "split": {"test": 0.15, "seed": 0}}
+        request = {"name": slug, "split": {"test": test, "seed": 0}}
         dataset: Json = tour.call("POST", f"/projects/{slug}/datasets", json=request)
     return dataset
 
