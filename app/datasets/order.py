@@ -56,13 +56,18 @@ class Order(BaseModel):
     split: SplitRule = SplitRule()
 
 
-def check(order: Order) -> None:
-    """Raises BadInput that names the field."""
-    if not NAME.fullmatch(order.name):
+def check_name(name: str) -> None:
+    """The rule for all names that programs ask for: datasets and checkpoints. Raises BadInput."""
+    if not NAME.fullmatch(name):
         raise BadInput(
             "A name has up to 96 small letters, digits, dots, hyphens and underscores, and begins with a letter or digit.",
             field="name",
         )
+
+
+def check(order: Order) -> None:
+    """Raises BadInput that names the field."""
+    check_name(order.name)
     split = order.split
     if split.by != "prompt" and not _METADATA.fullmatch(split.by):
         raise BadInput("Split by “prompt”, or by a field of the records such as “metadata.split”.", field="split.by")

@@ -7,7 +7,7 @@ from sqlalchemy import case, func, null, update
 from sqlalchemy.orm import Session
 
 from app.access import Person
-from app.datasets.order import NAME
+from app.datasets.order import check_name
 from app.doorbell import ring
 from app.errors import BadInput, Conflict, NoTrainer
 from app.models import Audit, Dataset, Run
@@ -31,11 +31,7 @@ def order_run(
     check_dataset(chosen, dataset)
     check_base_model(session, chosen, base_model)
     checkpoint_name = name or f"{dataset.name}-{method}"[:96]
-    if not NAME.fullmatch(checkpoint_name):
-        raise BadInput(
-            "A name has up to 96 small letters, digits, dots, hyphens and underscores, and begins with a letter or digit.",
-            field="name",
-        )
+    check_name(checkpoint_name)
     return queue_run(
         session,
         person,
