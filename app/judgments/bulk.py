@@ -130,6 +130,7 @@ def _finished_assignments(session: Session, project: Project, fresh: Sequence[Ju
             "item_id": one.item_id,
             "user_id": one.user_id,
             "state": "done",
+            "reason": "file",
             "seed": 0,
             "shown_order": list(one.verdict.tiers),
             "expires_at": now,

@@ -6,6 +6,7 @@ from app.models.audit import Audit
 from app.models.browser_session import BrowserSession
 from app.models.checkpoint import Checkpoint
 from app.models.dataset import Dataset
+from app.models.invitation import Invitation
 from app.models.item import Item
 from app.models.judgment import Judgment
 from app.models.membership import Membership
@@ -26,6 +27,7 @@ __all__ = [
     "BrowserSession",
     "Checkpoint",
     "Dataset",
+    "Invitation",
     "Item",
     "Judgment",
     "Membership",

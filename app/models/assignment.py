@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.models.table import CreatedAt, RowId, Table
 
 STATES = ("open", "done", "expired", "released")
+REASONS = ("random", "imported", "priority", "urgent", "reserved", "gold", "training", "repeat", "file")
 
 
 class Assignment(Table):
@@ -17,12 +18,17 @@ class Assignment(Table):
     open → done (judged) | expired (the lease ran out; the slot went back) | released (given back).
     Work that arrives after the lease still makes it done. There is one assignment per item and judge for ever: one that
     expired or was released is opened again in place. `shown_order` is drawn on the server from `seed` and stored, so it
-    is stable over reloads.
+    is stable over reloads. `reason` says why this item was shown to this person: the project's order, or what went before
+    it; `file` for a judgment that a file brought.
     """
 
     __tablename__ = "assignment"
     __table_args__ = (
         CheckConstraint("state IN ('open', 'done', 'expired', 'released')", name="state"),
+        CheckConstraint(
+            "reason IN ('random', 'imported', 'priority', 'urgent', 'reserved', 'gold', 'training', 'repeat', 'file')",
+            name="reason",
+        ),
         Index("uq_assignment_item_id_user_id", "item_id", "user_id", unique=True),
         Index("ix_assignment_open", "project_id", "user_id", postgresql_where=text("state = 'open'")),
         Index("ix_assignment_expiry", "expires_at", postgresql_where=text("state = 'open'")),
@@ -33,6 +39,7 @@ class Assignment(Table):
     item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     state: Mapped[str] = mapped_column(default="open")
+    reason: Mapped[str] = mapped_column(server_default=text("'random'"))
     seed: Mapped[int]
     shown_order: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID(as_uuid=True)))
     expires_at: Mapped[datetime]

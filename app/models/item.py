@@ -14,6 +14,12 @@ class Item(Table):
     `open_slots` is how many more judgments may be claimed: wanted − live leases − counted judgments. It is taken when
     somebody claims, not when they submit, so that no item is ever judged more often than wanted. `priority` is random
     in [0, 1) at import: the queue reads an index in that order and never sorts. Below 0 is urgent.
+
+    An item that is `set_aside` keeps its slots and is handed to nobody until it is re-opened; one that is `reserved_for`
+    somebody is handed to them alone. `gold` is the right answer, {outcome, tiers}: such an item tells about whoever judges it
+    and nothing about its responses, so it has no slots (`wanted` 0), is offered to everybody, and is left out of counts
+    and datasets; with `is_training` it is shown first, with feedback. `repeat_of` names the item that the person it is
+    reserved for has judged before; it is left out as well.
     """
 
     __tablename__ = "item"
@@ -22,7 +28,26 @@ class Item(Table):
         CheckConstraint("wanted >= 0", name="wanted"),
         Index("uq_item_project_id_content_hash", "project_id", "content_hash", unique=True),
         Index("uq_item_project_id_external_id", "project_id", "external_id", unique=True),
-        Index("ix_item_queue", "project_id", "priority", "id", postgresql_where=text("open_slots > 0")),
+        CheckConstraint("gold IS NULL OR wanted = 0", name="gold_has_no_slots"),
+        CheckConstraint("gold IS NOT NULL OR NOT is_training", name="training_is_gold"),
+        CheckConstraint("repeat_of IS NULL OR reserved_for IS NOT NULL", name="repeat_is_reserved"),
+        Index(
+            "ix_item_queue",
+            "project_id",
+            "priority",
+            "id",
+            postgresql_where=text("open_slots > 0 AND NOT set_aside AND reserved_for IS NULL"),
+        ),
+        Index(
+            "ix_item_reserved",
+            "project_id",
+            "reserved_for",
+            "priority",
+            "id",
+            postgresql_where=text("open_slots > 0 AND NOT set_aside AND reserved_for IS NOT NULL"),
+        ),
+        Index("ix_item_gold", "project_id", "is_training", "id", postgresql_where=text("gold IS NOT NULL")),
+        Index("ix_item_repeat_of", "repeat_of", postgresql_where=text("repeat_of IS NOT NULL")),
         Index("ix_item_prompt_id", "prompt_id"),
     )
 
@@ -37,4 +62,9 @@ class Item(Table):
     wanted: Mapped[int]
     open_slots: Mapped[int]
     priority: Mapped[float] = mapped_column(server_default=text("random()"))
+    set_aside: Mapped[bool] = mapped_column(server_default=text("false"))
+    reserved_for: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    gold: Mapped[Json | None]
+    is_training: Mapped[bool] = mapped_column(server_default=text("false"))
+    repeat_of: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
     created_at: Mapped[CreatedAt]

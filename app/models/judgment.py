@@ -10,6 +10,8 @@ class Judgment(Table):
     `tiers` maps response ids (as text) to tiers; it holds ids, never positions. `counted` is false for work beyond the
     number wanted, which is kept with its tuples, and for a skip. Undo is a revision with `withdrawn` set, which is not
     current: after it nothing is.
+    `dimensions` maps the name of a dimension to tiers of its own, {"honest": {response id: tier}}; `skip_reason` is why
+    somebody skipped, in one of our words or their own.
     `client_key` is the Idempotency-Key the judgment came with; a replay finds it and stores nothing.
     """
 
@@ -33,8 +35,10 @@ class Judgment(Table):
     judge_kind: Mapped[str]
     outcome: Mapped[str]
     tiers: Mapped[Json]
+    dimensions: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     strength: Mapped[int | None]
     comment: Mapped[str] = mapped_column(server_default=text("''"))
+    skip_reason: Mapped[str] = mapped_column(server_default=text("''"))
     duration_ms: Mapped[int | None]
     client_key: Mapped[str]
     revision: Mapped[int] = mapped_column(server_default=text("1"))

@@ -31,6 +31,7 @@ class User(Table):
     password_hash: Mapped[str | None]
     role: Mapped[str] = mapped_column(default="annotator")
     judge_kind: Mapped[str] = mapped_column(default="human")
+    language: Mapped[str | None]
     project_id: Mapped[int | None] = mapped_column(ForeignKey("project.id"))
     created_at: Mapped[CreatedAt]
     disabled_at: Mapped[datetime | None]

@@ -57,7 +57,8 @@ _CLAIM = """
             AS stretch (low, high),
         LATERAL (
             SELECT id, response_ids FROM item
-            WHERE project_id = %(project_id)s AND open_slots > 0 AND priority >= low AND priority < high
+            WHERE project_id = %(project_id)s AND open_slots > 0 AND NOT set_aside AND reserved_for IS NULL
+            AND priority >= low AND priority < high
             AND NOT EXISTS (
                 SELECT FROM assignment
                 WHERE item_id = item.id AND user_id = %(person_id)s AND state IN ('open', 'done') OFFSET 0)
