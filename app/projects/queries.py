@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.access import Person
 from app.db import among
-from app.errors import NotFound
+from app.errors import NotAllowed, NotFound
 from app.models import Dataset, Item, Judgment, Membership, Preference, Project, User
 
 
@@ -40,6 +40,22 @@ def project_for(session: Session, person: Person, slug: str) -> Project:
     if found is None:
         raise NotFound(f"there is no project “{slug}” that you may see")
     return found
+
+
+def managed(person: Person) -> Select[Project]:
+    """The projects that this person manages: all of them for an admin."""
+    return readable(person) if person.is_admin else readable(person).where(Membership.role == "manager")
+
+
+def managed_project(session: Session, person: Person, slug: str) -> Project:
+    """The one gate for what only a manager may do with a project, in the browser and for programs.
+
+    Raises NotFound for strangers, who are not told that it is there, and NotAllowed for its annotators.
+    """
+    project = project_for(session, person, slug)
+    if session.scalar(managed(person).where(Project.id == project.id).with_only_columns(Project.id)) is None:
+        raise NotAllowed("this is for the managers of the project; ask one of them, or an admin")
+    return project
 
 
 def projects_of(session: Session, person: Person) -> Sequence[Project]:
