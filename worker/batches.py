@@ -14,6 +14,7 @@ Left out: packing without padding, and computing a shared prompt once.
 Shape key: G groups, K response slots, R rows (responses of all groups), T tokens of the longest row.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,13 +29,18 @@ from worker.groups import Group
 
 @dataclass(frozen=True, slots=True)
 class EncodedGroup:
-    """A group as token ids. Each response ends in the end token. ``reference`` holds log π_ref in nats, once known."""
+    """A group as token ids. Each response ends in the end token. ``reference`` holds log π_ref in nats, once known.
+
+    ``scores`` are imported ones, NaN where a response had none, empty where none had; ``strength`` is 0 where nobody said how clear the choice was.
+    """
 
     prompt: tuple[int, ...]
     responses: tuple[tuple[int, ...], ...]
     tiers: tuple[int, ...]
     weight: float = 1.0
     reference: tuple[float, ...] = ()
+    scores: tuple[float, ...] = ()
+    strength: float = 0.0
 
     def longest(self) -> int:
         """Tokens of the prompt with the longest response."""
@@ -54,17 +60,24 @@ class Truncation:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows padded on the right. Masks come from lengths, never from ids; ``response_RT`` includes the end token."""
+    """Rows padded on the right. Masks come from lengths, never from ids; ``response_RT`` includes the end token.
+
+    ``tokens_R`` counts a response's tokens with its end token. Unknown numbers are NaN: empty slots, responses without an
+    imported score, references not measured.
+    """
 
     ids_RT: Tensor
     attention_RT: Tensor
     response_RT: Tensor
+    tokens_R: Tensor
     group_R: Tensor
     slot_R: Tensor
     tiers_GK: Tensor
     mask_GK: Tensor
     weight_G: Tensor
     reference_GK: Tensor
+    score_GK: Tensor
+    strength_G: Tensor
 
     def grouped(self, values_R: Tensor) -> Tensor:
         """One value for each row, put back where the row came from: (G, K), 0 in empty slots. Gradients pass."""
@@ -78,8 +91,8 @@ def encode(groups: Sequence[Group], tokenizer: Any, max_length: int) -> tuple[li
 
 
 def _encode_group(group: Group, tokenizer: Any, max_length: int, counts: Truncation) -> EncodedGroup:
-    judged = [(text, tier) for text, tier in zip(group.responses, group.tiers, strict=True) if tier is not None]
-    responses = [response_ids(text, tokenizer) for text, _ in judged]
+    judged = [place for place, tier in enumerate(group.tiers) if tier is not None]
+    responses = [response_ids(group.responses[place], tokenizer) for place in judged]
     prompt = prompt_ids(group.prompt, tokenizer)
     longest = max((len(ids) for ids in responses), default=0)
     room = max(max_length - longest, max_length // 4)
@@ -90,7 +103,15 @@ def _encode_group(group: Group, tokenizer: Any, max_length: int, counts: Truncat
     counts.responses += len(responses)
     counts.responses_cut += sum(len(new) < len(old) for new, old in zip(fitting, responses, strict=True))
     counts.tokens_cut += len(prompt) - len(kept) + sum(map(len, responses)) - sum(map(len, fitting))
-    return EncodedGroup(kept, tuple(fitting), tuple(tier for _, tier in judged), group.weight)
+    scores = [math.nan if score is None else score for score in group.scores]
+    return EncodedGroup(
+        kept,
+        tuple(fitting),
+        tuple(tier for tier in group.tiers if tier is not None),
+        group.weight,
+        scores=tuple(scores[place] for place in judged) if scores else (),
+        strength=group.strength,
+    )
 
 
 def prompt_ids(messages: Sequence[Any], tokenizer: Any) -> tuple[int, ...]:
@@ -160,18 +181,23 @@ def collate(groups: Sequence[EncodedGroup], pad_id: int, device: torch.device) -
     group_R, slot_R = torch.tensor(slots).T
     tiers_GK = torch.zeros(len(groups), int(slot_R.max()) + 1, dtype=torch.long)
     tiers_GK[group_R, slot_R] = torch.tensor([tier for group in groups for tier in group.tiers])
-    reference_GK = torch.full(tiers_GK.shape, torch.nan)
+    reference_GK, score_GK = torch.full((2, *tiers_GK.shape), torch.nan)
     if all(group.reference for group in groups):
         reference_GK[group_R, slot_R] = torch.tensor([logp for group in groups for logp in group.reference])
+    known = [group.scores or (math.nan,) * len(group.responses) for group in groups]
+    score_GK[group_R, slot_R] = torch.tensor([score for scores in known for score in scores])
     batch = Batch(
         ids_RT=ids_RT,
         attention_RT=attention_RT,
         response_RT=attention_RT & (place_T >= prompt_R[:, None]),
+        tokens_R=length_R - prompt_R,
         group_R=group_R,
         slot_R=slot_R,
         tiers_GK=tiers_GK,
         mask_GK=tiers_GK > 0,
         weight_G=torch.tensor([group.weight for group in groups]),
         reference_GK=reference_GK,
+        score_GK=score_GK,
+        strength_G=torch.tensor([group.strength for group in groups]),
     )
     return replace(batch, **{name: tensor.to(device) for name, tensor in vars(batch).items()})

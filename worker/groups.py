@@ -9,7 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A judged group. ``tiers`` are aligned with ``responses``: 1 is best, equal tiers tie, None was not judged."""
+    """A judged group. ``tiers`` are aligned with ``responses``: 1 is best, equal tiers tie, None was not judged.
+
+    ``scores`` are those the responses were imported with, aligned as well, None where there was none. ``strength`` is how
+    clear the choice was to whoever made it (1 to 3), 0 if nobody was asked. ``weight`` is what the judgment counts.
+    """
 
     prompt: tuple[Mapping[str, str], ...]
     responses: tuple[str, ...]
@@ -17,6 +21,8 @@ class Group:
     outcome: str = "ranked"
     weight: float = 1.0
     answer: str | None = None
+    scores: tuple[float | None, ...] = ()
+    strength: float = 0.0
 
     def judged(self) -> bool:
         """Whether any response has a tier; those of a group said to be all bad may have none."""
@@ -44,6 +50,8 @@ def _group(row: Mapping[str, Any]) -> Group:
         outcome=row["outcome"],
         weight=float(row.get("weight", 1.0)),
         answer=_answer(row.get("metadata")),
+        scores=tuple(row.get("scores") or ()),
+        strength=float(row.get("margin") or 0.0),
     )
 
 

@@ -19,13 +19,13 @@ import torch
 from app.errors import BadInput
 from worker.batches import EncodedGroup, collate, micro_batches
 from worker.groups import Group
-from worker.methods import Method
+from worker.methods import START, Method
 from worker.methods.settings import Training
 from worker.policy import Model
 
 CLIP_NORM = 1.0
-LN2_TOLERANCE = 2e-4
-"""For β times what float32 sums of the same log-probabilities differ by; a dropout that was left on is far above."""
+START_TOLERANCE = 1e-3
+"""Nats per token by which float32 log-probabilities of the same text differ at most from one batch to another; a dropout that was left on is far above."""
 LAST_RATE = 0.05
 
 Figures = dict[str, float]
@@ -84,7 +84,7 @@ def train_steps(model: Model, method: Method, settings: Training, groups: Sequen
         step_began = time.monotonic()
         figures = accumulate(model, method, settings, [groups[place] for place in chosen])
         if number == 0:
-            check_start(method, settings, figures["loss"])
+            check_start(method, settings, figures)
         norm = float(torch.nn.utils.clip_grad_norm_(weights, CLIP_NORM))
         if not math.isfinite(norm + figures["loss"]):
             raise BadInput(
@@ -106,29 +106,34 @@ def accumulate(model: Model, method: Method, settings: Training, groups: Sequenc
         collate([groups[place] for place in places], pad, model.device)
         for places in micro_batches(groups, model.tokens_at_once())
     ]
-    whole = sum(float(method.share(batch)) for batch in batches)
+    whole = sum(float(method.share(batch, settings)) for batch in batches)
     loss = right = margin = 0.0
     pairs = tokens = 0
+    furthest: list[float] = []
+    means: dict[str, tuple[float, float]] = {}
     for batch in batches:
         tally = method.loss(model, batch, settings)
         part = tally.loss / whole
         part.backward()  # type: ignore[no-untyped-call]  # torch does not type it
         loss, right, margin, pairs = loss + part.item(), right + tally.right, margin + tally.margin, pairs + tally.pairs
+        furthest += [] if tally.furthest is None else [tally.furthest]
+        for name, (value, count) in tally.means.items():
+            before = means.get(name, (0.0, 0.0))
+            means[name] = (before[0] + value, before[1] + count)
         tokens += int(batch.attention_RT.sum())
     figures: Figures = {"loss": loss, "tokens": tokens}
+    figures |= {name: value / count for name, (value, count) in means.items() if count}
+    figures |= {"largest_log_ratio": max(furthest)} if furthest else {}
     return figures | ({"accuracy": right / pairs, "margin": margin / pairs} if pairs else {})
 
 
-def check_start(method: Method, settings: Training, loss: float) -> None:
-    """Policy = reference before the first step, so all scores are equal and a logistic loss is ln 2. Raises BadInput.
-
-    The rounding of sums over many tokens is multiplied by β, so a large β is allowed more of it.
-    """
-    tolerance = LN2_TOLERANCE * max(1.0, getattr(settings, "beta", 0.0))
-    if method.REFERENCE and abs(loss - math.log(2)) > tolerance:
+def check_start(method: Method, settings: Training, figures: Figures) -> None:
+    """Policy = reference before the first step: all log-ratios are 0, whatever the loss makes of them. Raises BadInput."""
+    if method.reference(settings) == START and figures["largest_log_ratio"] > START_TOLERANCE:
         raise BadInput(
-            f"The first loss is {loss:.6f} where it must be ln 2 = 0.693147: the start model and its own reference disagree, "
-            "so this base model computes something else in training than in evaluation. Choose another base model."
+            f"Before the first step the start model and its own reference differ by {figures['largest_log_ratio']:.2g} nats "
+            "per token where they must agree, so this base model computes something else in training than in evaluation. "
+            "Choose another base model."
         )
 
 

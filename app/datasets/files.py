@@ -26,7 +26,11 @@ ROWS_AT_A_TIME = 1000
 
 
 class Row(TypedDict):
-    """`tiers` and `models` are aligned with `responses`; tier 1 is best, None was not judged. `group` is the item."""
+    """`tiers`, `scores` and `models` are aligned with `responses`; tier 1 is best, None was not judged. `group` is the item.
+
+    `margin` is the strength of the choice, from 1 to 3, where it was asked for. `weight` is what the judgment counts. `scores`
+    are those that the responses were imported with.
+    """
 
     group: int
     judgment: int
@@ -37,6 +41,7 @@ class Row(TypedDict):
     margin: float | None
     weight: float
     judge_kind: str
+    scores: list[float | None]
     models: list[str | None]
     metadata: str
     prompt_hash: str
@@ -53,6 +58,7 @@ _SCHEMA = pa.schema(
         ("margin", pa.float64()),
         ("weight", pa.float64()),
         ("judge_kind", pa.string()),
+        ("scores", pa.list_(pa.float64())),
         ("models", pa.list_(pa.string())),
         ("metadata", pa.string()),
         ("prompt_hash", pa.string()),

@@ -55,9 +55,9 @@ def judged_groups(session: Session, project_id: int, filters: Filters) -> Genera
 
 
 def _responses() -> ColumnElement[Any]:
-    """The item's responses in its own order, as [[id, text, model], …]."""
+    """The item's responses in its own order, as [[id, text, model, score], …]."""
     shown = func.unnest(Item.response_ids).table_valued("id", with_ordinality="place").render_derived("shown")
-    one = func.json_build_array(Response.id, Response.text, Response.model)
+    one = func.json_build_array(Response.id, Response.text, Response.model, Response.score)
     return (
         select(func.json_agg(aggregate_order_by(one, shown.c.place), type_=JSON))
         .select_from(shown.join(Response, Response.id == shown.c.id))
@@ -71,13 +71,14 @@ def _row(found: Any) -> Row:
         "group": found.item_id,
         "judgment": found.id,
         "prompt": [{"role": message["role"], "content": message["content"]} for message in found.messages],
-        "responses": [words for _, words, _ in found.responses],
-        "tiers": [found.tiers.get(response_id) for response_id, _, _ in found.responses],
+        "responses": [words for _, words, _, _ in found.responses],
+        "tiers": [found.tiers.get(response_id) for response_id, _, _, _ in found.responses],
         "outcome": found.outcome,
         "margin": None if found.strength is None else float(found.strength),
         "weight": 1.0,
         "judge_kind": found.judge_kind,
-        "models": [model for _, _, model in found.responses],
+        "scores": [score for _, _, _, score in found.responses],
+        "models": [model for _, _, model, _ in found.responses],
         "metadata": orjson.dumps(found.record, option=orjson.OPT_SORT_KEYS).decode(),
         "prompt_hash": found.content_hash.hex(),
     }

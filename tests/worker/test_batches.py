@@ -61,7 +61,7 @@ def test_masks_come_from_lengths_though_end_and_padding_be_one_id(groups: list[E
     end = tokenizer.eos_token_id
     batch = collate(groups, end, CPU)
     lengths = [len(one) for each in groups for one in each.responses]
-    assert batch.response_RT.sum(1).tolist() == lengths
+    assert batch.response_RT.sum(1).tolist() == batch.tokens_R.tolist() == lengths
     last_R = batch.attention_RT.sum(1) - 1
     assert batch.ids_RT[torch.arange(len(lengths)), last_R].eq(end).all()
     assert batch.response_RT[torch.arange(len(lengths)), last_R].all()
@@ -72,6 +72,14 @@ def test_no_judged_response_is_lost_and_none_unjudged_is_used(tokenizer: Any):
     assert [tokenizer.decode(one[:-1]) for one in encoded.responses] == ["a", "c"]
     assert encoded.tiers == (2, 1)
     assert counts.responses == 2
+
+
+def test_scores_and_strength_go_with_their_responses(tokenizer: Any):
+    told = group("q", ["a", "b", "c"], [2, None, 1], scores=(0.5, 7.0, None), strength=3.0)
+    encoded, _ = encode([told, group("q", ["a"], [1])], tokenizer, 64)
+    batch = collate(encoded, tokenizer.pad_token_id, CPU)
+    torch.testing.assert_close(batch.score_GK, torch.tensor([[0.5, torch.nan], [torch.nan, torch.nan]]), equal_nan=True)
+    assert batch.strength_G.tolist() == [3.0, 0.0]
 
 
 def test_what_is_too_long_loses_the_prompts_left_first():

@@ -12,7 +12,7 @@ from tests.small import group, small_model
 from worker import policy
 from worker.batches import EncodedGroup
 from worker.evaluate import policy_figures, reward_figures, with_reference
-from worker.methods import METHODS, Method, dpo, read_settings, reward, sft
+from worker.methods import METHODS, START, Method, dpo, read_settings, reward, sft
 from worker.methods.settings import Training
 from worker.policy import Model
 from worker.steps import accumulate, count_steps, peak_rate, rate_at, train_steps, within_reach
@@ -22,7 +22,7 @@ EVERY_METHOD = pytest.mark.parametrize("method", METHODS, ids=lambda method: met
 
 def ready(method: Method, tokenizer: Any, groups: list[EncodedGroup]) -> tuple[Model, list[EncodedGroup]]:
     model = small_model(method.KIND, tokenizer)
-    return model, with_reference(model, groups) if method.REFERENCE else groups
+    return model, with_reference(model, groups) if method.reference(read_settings(method, {})) == START else groups
 
 
 @EVERY_METHOD
@@ -62,7 +62,7 @@ def test_dpo_against_a_reference_of_another_computation_is_stopped(tokenizer: An
         replace(each, reference=tuple(value + place for place, value in enumerate(each.reference)))
         for each in ready_groups
     ]
-    with pytest.raises(BadInput, match="must be ln 2"):
+    with pytest.raises(BadInput, match="its own reference differ by"):
         next(train_steps(model, dpo, read_settings(dpo, {}), noisy))
 
 

@@ -14,6 +14,8 @@ from app.errors import BadInput
 from worker.batches import Batch
 from worker.groups import Group
 from worker.methods import dpo, reward, sft
+from worker.methods.settings import NO_REFERENCE as NO_REFERENCE
+from worker.methods.settings import START as START
 from worker.methods.settings import Training, describe_settings
 from worker.methods.settings import read_settings as read_fields
 from worker.methods.tally import Tally
@@ -21,21 +23,26 @@ from worker.policy import Kind, Model
 
 
 class Method(Protocol):
-    """What every file in this folder offers. ``NEEDS`` names what a group must have to be trained on: "best" or "order"."""
+    """What every file in this folder offers. ``NEEDS`` names what a group must have to be trained on: "best" or "order".
+
+    ``reference`` says whose log-probabilities stand in a batch as ``reference_GK``: ``START`` for the start model, the
+    name of a checkpoint, or ``NO_REFERENCE``.
+    """
 
     NAME: str
     TITLE: str
     KIND: Kind
     NEEDS: str
     LEARNING_RATE: float
-    REFERENCE: bool
 
     @property
     def Settings(self) -> type[Training]: ...  # noqa: N802 -- the class each file defines
 
-    def examples(self, groups: Sequence[Group]) -> list[Group]: ...
+    def reference(self, settings: Any) -> str: ...
 
-    def share(self, batch: Batch) -> Tensor: ...
+    def examples(self, groups: Sequence[Group], settings: Any) -> list[Group]: ...
+
+    def share(self, batch: Batch, settings: Any) -> Tensor: ...
 
     def loss(self, model: Model, batch: Batch, settings: Any) -> Tally: ...
 

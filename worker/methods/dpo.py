@@ -25,7 +25,7 @@ from torch import Tensor
 from worker.batches import Batch
 from worker.groups import Group
 from worker.methods.preference import Preference, order_share, ordered, ranking_tally
-from worker.methods.settings import setting
+from worker.methods.settings import START, setting
 from worker.methods.tally import Tally
 from worker.objectives.scores import implicit_reward
 from worker.policy import Kind, Model, logp
@@ -34,7 +34,6 @@ NAME, TITLE = "dpo", "Direct preference optimisation"
 KIND: Kind = "policy"
 NEEDS = "order"
 LEARNING_RATE = 5e-5
-REFERENCE = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,17 +41,28 @@ class Settings(Preference):
     beta: float = setting(0.1, low=0.001, high=10.0, help="How strongly to stay near the start model.")
 
 
-def examples(groups: Sequence[Group]) -> list[Group]:
+def reference(settings: Settings) -> str:
+    """Whose log-probabilities the scores are held against."""
+    del settings
+    return START
+
+
+def examples(groups: Sequence[Group], settings: Settings) -> list[Group]:
     """The groups that have an order."""
+    del settings
     return ordered(groups)
 
 
-def share(batch: Batch) -> Tensor:
+def share(batch: Batch, settings: Settings) -> Tensor:
     """What the summed loss is divided by: the weight of the groups that have an order, shape ()."""
+    del settings
     return order_share(batch)
 
 
 def loss(model: Model, batch: Batch, settings: Settings) -> Tally:
     """Ranking loss of the implicit rewards, nats, summed over groups; margins are in units of reward."""
     scores_GK = implicit_reward(batch.grouped(logp(model, batch)), batch.reference_GK, settings.beta)
-    return ranking_tally(scores_GK, batch, settings)
+    tally = ranking_tally(scores_GK, batch, settings)
+    ratio_GK = scores_GK.detach() / settings.beta / batch.grouped(batch.tokens_R.to(scores_GK.dtype)).clamp(min=1)
+    tally.furthest = float(ratio_GK[batch.mask_GK].abs().max())
+    return tally

@@ -15,6 +15,7 @@ from torch import Tensor
 from worker.batches import Batch
 from worker.groups import Group
 from worker.methods.preference import Preference, order_share, ordered, ranking_tally
+from worker.methods.settings import NO_REFERENCE
 from worker.methods.tally import Tally
 from worker.policy import Kind, Model, rewards
 
@@ -22,7 +23,6 @@ NAME, TITLE = "reward", "Reward model"
 KIND: Kind = "reward"
 NEEDS = "order"
 LEARNING_RATE = 1e-3
-REFERENCE = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +30,21 @@ class Settings(Preference):
     pass
 
 
-def examples(groups: Sequence[Group]) -> list[Group]:
+def reference(settings: Settings) -> str:
+    """Whose log-probabilities the scores are held against."""
+    del settings
+    return NO_REFERENCE
+
+
+def examples(groups: Sequence[Group], settings: Settings) -> list[Group]:
     """The groups that have an order."""
+    del settings
     return ordered(groups)
 
 
-def share(batch: Batch) -> Tensor:
+def share(batch: Batch, settings: Settings) -> Tensor:
     """What the summed loss is divided by: the weight of the groups that have an order, shape ()."""
+    del settings
     return order_share(batch)
 
 

@@ -12,6 +12,10 @@ from typing import Any
 
 from app.errors import BadInput
 
+START = "start"
+NO_REFERENCE = "none"
+"""A setting ``reference`` names one of these or a checkpoint."""
+
 
 def setting(
     default: float | str,

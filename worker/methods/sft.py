@@ -16,7 +16,7 @@ from torch import Tensor
 
 from worker.batches import Batch
 from worker.groups import Group
-from worker.methods.settings import Training
+from worker.methods.settings import NO_REFERENCE, Training
 from worker.methods.tally import Tally
 from worker.policy import Kind, Model, logp
 
@@ -26,7 +26,6 @@ NEEDS = "best"
 # For a model that can already speak. New weights take ten times as much, which spoils a trained model (tried on the
 # starter: 53 % right answers became 43 %); whoever orders a run from "blank" says so, as the starter's order does.
 LEARNING_RATE = 1.5e-4
-REFERENCE = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +33,15 @@ class Settings(Training):
     pass
 
 
-def examples(groups: Sequence[Group]) -> list[Group]:
+def reference(settings: Settings) -> str:
+    """Whose log-probabilities the scores are held against."""
+    del settings
+    return NO_REFERENCE
+
+
+def examples(groups: Sequence[Group], settings: Settings) -> list[Group]:
     """Each group reduced to its best responses; groups without one are left out."""
+    del settings
     reduced = [(group, group.best()) for group in groups]
     return [
         Group(group.prompt, best, (1,) * len(best), group.outcome, group.weight, group.answer)
@@ -44,9 +50,10 @@ def examples(groups: Sequence[Group]) -> list[Group]:
     ]
 
 
-def share(batch: Batch) -> Tensor:
+def share(batch: Batch, settings: Settings) -> Tensor:
     """What the summed loss is divided by: response tokens, each with its group's weight, shape ()."""
-    return (batch.response_RT.sum(1) * batch.weight_G[batch.group_R]).sum()
+    del settings
+    return (batch.tokens_R * batch.weight_G[batch.group_R]).sum()
 
 
 def loss(model: Model, batch: Batch, settings: Settings) -> Tally:

@@ -23,6 +23,7 @@ def row(number: int, **told: Any) -> dict[str, Any]:
         "margin": None,
         "weight": 1.0,
         "judge_kind": "human",
+        "scores": [0.5, None, None],
         "models": ["m1", None, "m2"],
         "metadata": '{"a":1}',
         "prompt_hash": "ab" * 32,

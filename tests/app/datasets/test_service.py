@@ -50,6 +50,7 @@ def test_it_freezes_groups_with_all_that_training_needs(session: Session, admin:
             "margin": 2.0,
             "weight": 1.0,
             "judge_kind": "imported",
+            "scores": [None, None, None],
             "models": ["model-0", "model-1", "model-2"],
             "metadata": '{"answer":"so","rule":"exact"}',
             "prompt_hash": rows(files, dataset, "train")[0]["prompt_hash"],

@@ -15,9 +15,17 @@ from tests.small import CPU, GROUPS, group, small_model
 from worker import methods
 from worker.batches import EncodedGroup, collate, encode
 from worker.evaluate import with_reference
-from worker.methods import METHODS, Method, describe, find_method, read_settings
+from worker.methods import METHODS, START, Method, describe, find_method, read_settings
+from worker.policy import Model
 
 SHARED = ["max_steps", "epochs", "learning_rate", "groups_per_step", "max_length", "seed", "lora_rank"]
+
+
+def ready(method: Method, start: Model, groups: list[EncodedGroup]) -> list[EncodedGroup]:
+    """The groups as a run of this method's defaults has them."""
+    return with_reference(start, groups) if method.reference(read_settings(method, {})) == START else groups
+
+
 pytestmark = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.NAME)
 
 
@@ -66,10 +74,11 @@ def test_a_whole_number_may_stand_for_a_number(method: Method):
 
 def test_its_loss_and_gradient_are_finite_and_its_share_is_positive(method: Method, tokenizer: Any):
     model = small_model(method.KIND, tokenizer)
-    groups, _ = encode(method.examples(GROUPS), tokenizer, 64)
-    batch = collate(with_reference(model, groups) if method.REFERENCE else groups, tokenizer.pad_token_id, CPU)
-    share = method.share(batch)
-    loss = method.loss(model, batch, read_settings(method, {})).loss / share
+    settings = read_settings(method, {})
+    groups, _ = encode(method.examples(GROUPS, settings), tokenizer, 64)
+    batch = collate(ready(method, model, groups), tokenizer.pad_token_id, CPU)
+    share = method.share(batch, settings)
+    loss = method.loss(model, batch, settings).loss / share
     gradients = torch.autograd.grad(loss, model.trainable(), allow_unused=True)
     assert share > 0
     assert loss.item() > 0
@@ -79,22 +88,24 @@ def test_its_loss_and_gradient_are_finite_and_its_share_is_positive(method: Meth
 
 def test_the_order_of_groups_and_padding_change_nothing(method: Method, tokenizer: Any, groups: list[EncodedGroup]):
     model = small_model(method.KIND, tokenizer, seed=4)
-    ready = with_reference(small_model(method.KIND, tokenizer), groups) if method.REFERENCE else groups
+    with_log_ratios = ready(method, small_model(method.KIND, tokenizer), groups)
     settings = read_settings(method, {})
 
     def loss(some: list[EncodedGroup]) -> float:
         batch = collate(some, tokenizer.pad_token_id, CPU)
-        return (method.loss(model, batch, settings).loss / method.share(batch)).item()
+        return (method.loss(model, batch, settings).loss / method.share(batch, settings)).item()
 
-    alone = [collate([each], tokenizer.pad_token_id, CPU) for each in ready]
+    alone = [collate([each], tokenizer.pad_token_id, CPU) for each in with_log_ratios]
     summed = sum(method.loss(model, batch, settings).loss.item() for batch in alone)
-    assert loss(ready[::-1]) == pytest.approx(loss(ready), rel=1e-5)
-    assert summed / sum(method.share(batch).item() for batch in alone) == pytest.approx(loss(ready), rel=1e-5)
+    assert loss(with_log_ratios[::-1]) == pytest.approx(loss(with_log_ratios), rel=1e-5)
+    assert summed / sum(method.share(batch, settings).item() for batch in alone) == pytest.approx(
+        loss(with_log_ratios), rel=1e-5
+    )
 
 
 def test_it_takes_nothing_from_groups_that_say_nothing(method: Method):
     silent = [group("a", ["b", "c"], [None, None], outcome="all_bad"), group("a", ["b", "c"], [None, 1])]
-    taken = method.examples([*silent, group("a", ["b", "c"], [1, 1], outcome="tie")])
+    taken = method.examples([*silent, group("a", ["b", "c"], [1, 1], outcome="tie")], read_settings(method, {}))
     assert [each.responses for each in taken] == ([] if method.NEEDS == "order" else [("c",), ("b", "c")])
 
 
