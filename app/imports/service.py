@@ -20,7 +20,7 @@ from app.imports.found import Found
 from app.imports.reading import records
 from app.imports.transcripts import printable
 from app.judgments.bulk import Fate, Judged, store_imported
-from app.kinds import Kind, Verdict, kind_named
+from app.kinds import Asked, Kind, Verdict, kind_named
 from app.models import Audit, Project, User
 from app.models.table import Json
 from app.preference import dense, has_order
@@ -166,7 +166,7 @@ def _check_fits(record: Record, kind: Kind, project: Project) -> None:
         raise BadRecord(f"this record has {count} responses; a project of the kind “{kind.NAME}” takes {wanted}")
     if record.tiers:
         places = [UUID(int=place) for place in range(count)]
-        kind.check(_verdict(record, places), places, project.outcomes)
+        kind.check(_verdict(record, places), places, Asked(project.outcomes))
 
 
 def _verdict(record: Record, response_ids: Sequence[UUID]) -> Verdict:

@@ -19,7 +19,7 @@ from app.db import SessionDep, work_unit
 from app.judgments import service
 from app.judgments.preferences import preference_lines
 from app.kinds import Verdict
-from app.kinds.verdict import LONGEST_COMMENT
+from app.kinds.verdict import LONGEST_COMMENT, LONGEST_SKIP_REASON
 from app.projects.queries import project_for
 from app.queue.api import shown
 from app.queue.service import claim
@@ -28,12 +28,16 @@ router = APIRouter(tags=["judging"])
 
 LARGEST_ID = 2**63 - 1
 LONGEST_OUTCOME = 40
+LONGEST_NAME = 200
 RowNumber = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+Tiers = Annotated[dict[UUID, StrictInt], Field(max_length=100)]
 Key = Annotated[str, Header(alias="Idempotency-Key", description="A new one for each decision, the same when retried.")]
 
 
 class JudgmentOrder(BaseModel):
     """`tiers` gives each response's place by its id, 1 for the best; `strength` is 1 to 3, for a choice between two.
+
+    `dimensions` has such tiers for each dimension of the project that was answered, by its name.
 
     The limits on lengths also see to it that text is made of whole characters: JSON can spell halves of them, which no
     database takes.
@@ -42,13 +46,17 @@ class JudgmentOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     outcome: str = Field(max_length=LONGEST_OUTCOME)
-    tiers: dict[UUID, StrictInt] = Field(default_factory=dict, max_length=100)
+    tiers: Tiers = Field(default_factory=dict)
+    dimensions: dict[Annotated[str, Field(max_length=LONGEST_NAME)], Tiers] = Field(
+        default_factory=dict, max_length=100
+    )
     strength: StrictInt | None = None
     comment: str = Field(default="", max_length=LONGEST_COMMENT)
+    skip_reason: str = Field(default="", max_length=LONGEST_SKIP_REASON)
     duration_ms: int | None = Field(default=None, ge=0, le=LARGEST_ID)
 
     def verdict(self) -> Verdict:
-        return Verdict(self.outcome, self.tiers, self.strength, self.comment)
+        return Verdict(self.outcome, self.tiers, self.strength, self.comment, self.dimensions, self.skip_reason)
 
 
 @router.post("/assignments/{assignment_id}/judgment", status_code=201, response_class=Response)
@@ -68,6 +76,22 @@ def judge(
             turn = claim(session, person.id, stored.project_id, is_locked=True)
             answer["next"] = shown(turn) if turn is not None else None
     return Response(orjson.dumps(answer), 200 if stored.replayed else 201, media_type="application/json")
+
+
+@router.post("/judgments/{judgment_id}/revise", status_code=201)
+def revise(
+    judgment_id: RowNumber,
+    order: JudgmentOrder,
+    person: MayJudge,
+    session: SessionDep,
+    response: Response,
+    key: Key = "",
+) -> dict[str, Any]:
+    """Replace a judgment of yours by another one of the same turn; 200 when this key replaced it before."""
+    stored = service.revise(session, person, judgment_id, order.verdict(), key=key, duration_ms=order.duration_ms)
+    if stored.replayed:
+        response.status_code = 200
+    return {"judgment": stored.judgment}
 
 
 @router.post("/judgments/{judgment_id}/withdraw", status_code=201)

@@ -21,10 +21,11 @@ from app.access import Person
 from app.db import fetch
 from app.errors import BadInput, Conflict, NotFound
 from app.judgments import statements
-from app.kinds import Verdict, kind_named
+from app.kinds import Asked, Verdict, kind_named
 from app.preference import dense, tuples
 
 LONGEST_KEY = 255
+_TAKEN_BACK = " (taken back)"
 # The first look may be older than what it waited for. The second is not, but the sweep may come before its work is
 # stored. Nothing can come after the third.
 LOOKS = 3
@@ -34,8 +35,8 @@ LOOKS = 3
 class Stored:
     """A judgment as it stands in the database, in the shape the API answers with; `replayed` if it was there before.
 
-    `judgment` has id, assignment, item, outcome, tiers {response id: tier}, strength, comment, duration_ms, revision,
-    counted, withdrawn, created_at.
+    `judgment` has id, assignment, item, outcome, tiers {response id: tier}, dimensions {name: tiers}, strength,
+    comment, skip_reason, duration_ms, revision, counted, withdrawn, created_at.
     """
 
     judgment: dict[str, Any]
@@ -57,7 +58,8 @@ def judge(
             return Stored(_same(turn["before"], verdict), turn["project_id"], replayed=True)
         if turn["state"] == "done":
             raise Conflict("you have judged this item already; take that judgment back to judge it again")
-        checked = kind_named(turn["kind"]).check(verdict, turn["response_ids"], turn["outcomes"])
+        asked = Asked(turn["outcomes"], turn["dimensions"], turn["comments"], turn["comment_min_length"])
+        checked = kind_named(turn["kind"]).check(verdict, turn["response_ids"], asked)
         written = who | turn | _written(checked, turn["state"]) | {"duration_ms": duration_ms}
         for row in fetch(session, statements.STORE, written):
             return Stored(row["judgment"], turn["project_id"])
@@ -87,7 +89,8 @@ def revise(
     session: Session, person: Person, judgment_id: int, verdict: Verdict, *, key: str, duration_ms: int | None = None
 ) -> Stored:
     """Replace a judgment by another of the same turn: it is taken back and the turn judged again, in one transaction."""
-    taken_back = withdraw(session, person, judgment_id, key=f"{key} (taken back)")
+    _asking(person, key)
+    taken_back = withdraw(session, person, judgment_id, key=f"{key[: LONGEST_KEY - len(_TAKEN_BACK)]}{_TAKEN_BACK}")
     return judge(session, person, taken_back.judgment["assignment"], verdict, key=key, duration_ms=duration_ms)
 
 
@@ -107,8 +110,10 @@ def _written(verdict: Verdict, state: str) -> dict[str, Any]:
     return {
         "outcome": verdict.outcome,
         "tiers": orjson.dumps(_by_text(verdict.tiers)).decode(),
+        "dimensions": orjson.dumps(_dimensions_by_text(verdict.dimensions)).decode(),
         "strength": verdict.strength,
         "comment": verdict.comment,
+        "skip_reason": verdict.skip_reason,
         "slots": held - needed,
         "chosen": [chosen for chosen, _ in pairs],
         "rejected": [rejected for _, rejected in pairs],
@@ -119,11 +124,21 @@ def _by_text(tiers: Mapping[Any, int]) -> dict[str, int]:
     return {str(key): tier for key, tier in tiers.items()}
 
 
+def _dimensions_by_text(dimensions: Mapping[str, Mapping[Any, int]]) -> dict[str, dict[str, int]]:
+    return {name: _by_text(dense(tiers)) for name, tiers in dimensions.items()}
+
+
 def _same(before: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
     """The judgment stored under this key, if it says the same. How long it took may differ: it is no part of it."""
-    tiers = _by_text(dense(verdict.tiers))
-    said = (verdict.outcome, tiers or before["tiers"], verdict.strength, verdict.comment)
-    if before["withdrawn"] or said != (before["outcome"], before["tiers"], before["strength"], before["comment"]):
+    said = {
+        "outcome": verdict.outcome,
+        "tiers": _by_text(dense(verdict.tiers)) or before["tiers"],
+        "dimensions": _dimensions_by_text(verdict.dimensions),
+        "strength": verdict.strength,
+        "comment": verdict.comment,
+        "skip_reason": verdict.skip_reason,
+    }
+    if before["withdrawn"] or said != {name: before[name] for name in said}:
         raise Conflict("this Idempotency-Key was used for something else; use a new one for each decision")
     return before
 

@@ -18,14 +18,15 @@ _MAY_SEE = """(%(is_admin)s OR EXISTS (
 _LOCK = "pg_advisory_xact_lock(hashint8(assignment.project_id), hashint8(assignment.user_id)) AS lock"
 _SHOWN = """json_build_object(
         'id', id, 'assignment', assignment_id, 'item', item_id, 'outcome', outcome, 'tiers', tiers,
-        'strength', strength, 'comment', comment, 'duration_ms', duration_ms, 'revision', revision,
-        'counted', counted, 'withdrawn', withdrawn, 'created_at', created_at)"""
+        'dimensions', dimensions, 'strength', strength, 'comment', comment, 'skip_reason', skip_reason,
+        'duration_ms', duration_ms, 'revision', revision, 'counted', counted, 'withdrawn', withdrawn, 'created_at', created_at)"""
 _BEFORE = f"""(
         SELECT {_SHOWN} FROM judgment WHERE judgment.assignment_id = assignment.id AND client_key = %(key)s
     ) AS before"""
 
 LOOK: LiteralString = f"""
-    SELECT assignment.project_id, item_id, assignment.state, prompt_id, response_ids, kind, outcomes, {_LOCK}, {_BEFORE}
+    SELECT assignment.project_id, item_id, assignment.state, prompt_id, response_ids, kind, outcomes, dimensions,
+        comments, comment_min_length, {_LOCK}, {_BEFORE}
     FROM assignment JOIN item ON item.id = item_id JOIN project ON project.id = assignment.project_id
     WHERE assignment.id = %(assignment_id)s AND assignment.user_id = %(person_id)s AND {_MAY_SEE}
 """
@@ -40,10 +41,11 @@ STORE: LiteralString = f"""
         RETURNING item.id
     ), stored AS (
         INSERT INTO judgment (
-            project_id, assignment_id, item_id, user_id, judge_kind, outcome, tiers, strength, comment, duration_ms,
-            client_key, revision, counted)
+            project_id, assignment_id, item_id, user_id, judge_kind, outcome, tiers, dimensions, strength, comment,
+            skip_reason, duration_ms, client_key, revision, counted)
         SELECT %(project_id)s, done.id, %(item_id)s, %(person_id)s, 'human', %(outcome)s, CAST(%(tiers)s AS jsonb),
-            CAST(%(strength)s AS bigint), %(comment)s, CAST(%(duration_ms)s AS bigint), %(key)s,
+            CAST(%(dimensions)s AS jsonb), CAST(%(strength)s AS bigint), %(comment)s, %(skip_reason)s,
+            CAST(%(duration_ms)s AS bigint), %(key)s,
             1 + (SELECT coalesce(max(revision), 0) FROM judgment WHERE assignment_id = %(assignment_id)s),
             %(outcome)s <> 'skip' AND (%(slots)s = 0 OR EXISTS (SELECT FROM slot))
         FROM done

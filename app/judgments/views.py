@@ -19,7 +19,7 @@ from app.errors import BadInput, BadJudgment, Conflict, Mistake
 from app.judgments import queries, service
 from app.judgments.queries import Progress, Reason
 from app.judgments.words import LABELS, said
-from app.kinds import kind_named
+from app.kinds import asked_by, kind_named
 from app.models import Project
 from app.pages import Page, go_to, is_fragment_wanted, render
 from app.projects.queries import project_for
@@ -112,7 +112,7 @@ def undo(request: Request, session: SessionDep, person: SignedIn, slug: str, for
 def store(session: SessionDep, person: Person, project: Project, form: Mapping[str, str]) -> None:
     assignment_id = whole(form, "assignment")
     shown = queries.shown_order(session, person, assignment_id)
-    verdict = kind_named(project.kind).read(form, shown)
+    verdict = kind_named(project.kind).read(form, shown, asked_by(project))
     looked = form.get("duration_ms", "")
     duration_ms = min(int(looked), LONGEST_LOOK_MS) if looked.isdecimal() and len(looked) < 12 else None
     service.judge(session, person, assignment_id, verdict, key=form.get("key", ""), duration_ms=duration_ms)

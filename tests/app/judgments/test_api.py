@@ -48,13 +48,71 @@ def test_it_answers_with_what_it_stored(ben: User, ben_api: TestClient):
         "assignment": turn["assignment"],
         "item": turn["item"],
         "outcome": "ranked",
+        "dimensions": {},
         "strength": 2,
         "comment": "clear",
+        "skip_reason": "",
         "duration_ms": 900,
         "revision": 1,
         "counted": True,
         "withdrawn": False,
     }
+
+
+def test_it_takes_dimensions_and_answers_with_them(ben: User, ben_api: TestClient):
+    queued(ben, items=1, dimensions=["honest", "kind"])
+    turn = next_of(ben_api)
+    first, second = (response["id"] for response in turn["responses"])
+    said = {"kind": {first: 2, second: 1}, "honest": {first: 2, second: 2}}
+    answer = post(ben_api, turn, body(turn, dimensions=said), key="once")
+    assert answer.json()["judgment"]["dimensions"] == {
+        "honest": {first: 1, second: 1},
+        "kind": {first: 2, second: 1},
+    }
+    assert post(ben_api, turn, body(turn, dimensions=said), key="once").status_code == 200
+    assert post(ben_api, turn, body(turn), key="once").status_code == 409
+
+
+def test_a_skip_says_why(ben: User, ben_api: TestClient):
+    queued(ben, items=1)
+    turn = next_of(ben_api)
+    answer = post(ben_api, turn, {"outcome": "skip", "skip_reason": "the prompt is cut off"}, key="once")
+    assert answer.json()["judgment"]["skip_reason"] == "the prompt is cut off"
+    assert post(ben_api, turn, {"outcome": "skip"}, key="once").status_code == 409
+
+
+def test_a_project_that_requires_a_comment_says_so(ben: User, ben_api: TestClient):
+    queued(ben, items=1, comments="required", comment_min_length=10)
+    turn = next_of(ben_api)
+    for comment in ("", "short"):
+        answer = post(ben_api, turn, body(turn, comment=comment))
+        assert (answer.status_code, answer.json()["field"]) == (422, "comment")
+    assert post(ben_api, turn, body(turn, comment="long enough, this one")).status_code == 201
+
+
+def test_it_replaces_a_judgment_of_ones_own(ben: User, ben_api: TestClient):
+    queued(ben, items=1)
+    turn = next_of(ben_api)
+    judgment = post(ben_api, turn, body(turn)).json()["judgment"]
+    path, key = f"/api/v1/judgments/{judgment['id']}/revise", {"Idempotency-Key": "revised"}
+    answer = ben_api.post(path, json={"outcome": "tie"}, headers=key)
+    assert (answer.status_code, answer.json()["judgment"]["outcome"]) == (201, "tie")
+    assert ben_api.post(path, json={"outcome": "tie"}, headers=key).status_code == 200
+    assert ben_api.post(path, json={"outcome": "tie"}, headers={"Idempotency-Key": "another"}).status_code == 409
+    assert ben_api.post(path, json={"outcome": "tie"}).status_code == 422
+    assert value("SELECT outcome FROM judgment WHERE is_current") == "tie"
+
+
+def test_a_revision_that_is_refused_leaves_the_judgment_as_it_was(ben: User, ben_api: TestClient):
+    queued(ben, items=1)
+    turn = next_of(ben_api)
+    judgment = post(ben_api, turn, body(turn)).json()["judgment"]
+    answer = ben_api.post(
+        f"/api/v1/judgments/{judgment['id']}/revise", json={"outcome": "banana"}, headers={"Idempotency-Key": "k"}
+    )
+    assert (answer.status_code, answer.json()["field"]) == (422, "outcome")
+    assert value("SELECT outcome FROM judgment WHERE is_current") == "ranked"
+    assert value("SELECT count(*) FROM judgment") == 1
 
 
 def test_it_answers_the_same_when_replayed(ben: User, ben_api: TestClient):
@@ -117,6 +175,13 @@ BAD_BODIES = {
     "duration in words": {"outcome": "tie", "duration_ms": "long"},
     "strength of a tie": {"outcome": "tie", "strength": 1},
     "tiers of a skip": {"outcome": "skip", "tiers": {uuid4().hex: 1}},
+    "an unknown dimension": {"outcome": "tie", "dimensions": {"brave": {}}},
+    "a dimension without a name": {"outcome": "tie", "dimensions": {"": {}}},
+    "dimensions of another type": {"outcome": "tie", "dimensions": {"brave": 1}},
+    "half a character in a dimension": b'{"outcome": "tie", "dimensions": {"\\ud800": {}}}',
+    "a reason for skipping a tie": {"outcome": "tie", "skip_reason": "harmful"},
+    "endless reason": {"outcome": "skip", "skip_reason": "x" * 2_000},
+    "half a character in a reason": b'{"outcome": "skip", "skip_reason": "\\ud800"}',
     "deep nesting": b'{"outcome": ' + b"[" * 100_000,
 }
 
@@ -188,8 +253,9 @@ def test_a_stranger_finds_nothing(ben: User, cleo_api: TestClient):
         cleo_api.post("/api/v1/projects/words/next"),
         cleo_api.post(f"/api/v1/assignments/{turn.assignment_id}/judgment", json={"outcome": "tie"}, headers=key),
         cleo_api.post(f"/api/v1/judgments/{stored.judgment['id']}/withdraw", headers=key),
+        cleo_api.post(f"/api/v1/judgments/{stored.judgment['id']}/revise", json={"outcome": "tie"}, headers=key),
     ]
-    assert [answer.status_code for answer in answers] == [404, 404, 404]
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 404]
     assert value("SELECT count(*) FROM judgment") == 1
 
 
@@ -203,6 +269,8 @@ def test_nobody_judges_without_a_token_or_its_scope(ben: User, nobody: TestClien
         answer = api.post("/api/v1/assignments/1/judgment", json={"outcome": "tie"}, headers={"Idempotency-Key": "k"})
         assert answer.status_code == status
         assert api.post("/api/v1/judgments/1/withdraw", headers={"Idempotency-Key": "k"}).status_code == status
+        answer = api.post("/api/v1/judgments/1/revise", json={"outcome": "tie"}, headers={"Idempotency-Key": "k"})
+        assert answer.status_code == status
         assert api.get("/api/v1/projects/words/preferences").status_code == status
 
 
