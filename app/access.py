@@ -10,6 +10,7 @@ A request with neither header does not come from a browser, so no other site can
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import BoundedSemaphore
@@ -19,14 +20,15 @@ from urllib.parse import urlsplit
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from fastapi import Depends, Request
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.db import SessionDep, fetch
 from app.errors import NotAllowed, NotSignedIn
-from app.models import BrowserSession, User
+from app.models import BrowserSession, Membership, User
+from app.models.api_token import SCOPES
 from app.settings import get_settings
 
 COOKIE = "tiebreak_session"
@@ -41,16 +43,36 @@ _few_at_once = BoundedSemaphore(2)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whoever sent this request. `scopes` is None for a browser, which reaches as far as the role does."""
+    """Whoever sent this request. `scopes` is None for a browser, which reaches as far as the role does.
+
+    `leads` says that they are a manager of some project; of which ones, `managed_project` knows.
+    """
 
     id: int
     name: str
     role: str
     scopes: frozenset[str] | None = None
+    leads: bool = False
 
     @property
     def is_admin(self) -> bool:
         return self.role == "admin"
+
+    @property
+    def manages(self) -> bool:
+        """Whether there may be a project that they manage."""
+        return self.is_admin or self.leads
+
+
+ANNOTATORS_SCOPES = ("judge", "read")
+MANAGERS_SCOPES = ("judge", "import", "export", "read", "admin")
+
+
+def scopes_of(person: Person) -> Sequence[str]:
+    """The scopes that reach as far as this person's role, and no further."""
+    if person.is_admin:
+        return SCOPES
+    return MANAGERS_SCOPES if person.leads else ANNOTATORS_SCOPES
 
 
 def hashed(token: str) -> bytes:
@@ -89,8 +111,9 @@ def forget_ended_sessions(session: Session) -> int:
 
 
 def person_of_cookie(session: Session, secret: str) -> Person | None:
+    leads = exists().where(Membership.user_id == User.id, Membership.role == "manager")
     found = session.execute(
-        select(User.id, User.name, User.role)
+        select(User.id, User.name, User.role, leads)
         .join(BrowserSession, BrowserSession.user_id == User.id)
         .where(
             BrowserSession.token_hash == hashed(secret),
@@ -98,11 +121,12 @@ def person_of_cookie(session: Session, secret: str) -> Person | None:
             User.disabled_at.is_(None),
         )
     ).first()
-    return Person(*found) if found else None
+    return Person(found[0], found[1], found[2], leads=found[3]) if found else None
 
 
 _BEARER = """
-    SELECT "user".id, "user".name, "user".role, api_token.scopes
+    SELECT "user".id, "user".name, "user".role, api_token.scopes,
+        EXISTS (SELECT FROM membership WHERE user_id = "user".id AND membership.role = 'manager') AS leads
     FROM api_token JOIN "user" ON "user".id = api_token.user_id
     WHERE token_hash = %(token_hash)s AND revoked_at IS NULL AND disabled_at IS NULL
     AND (expires_at IS NULL OR expires_at > now())
@@ -115,7 +139,7 @@ def person_of_token(session: Session, authorization: str) -> Person | None:
     if scheme.lower() != "bearer" or not secret.startswith(TOKEN_PREFIX):
         return None
     for row in fetch(session, _BEARER, {"token_hash": hashed(secret)}):
-        return Person(row["id"], row["name"], row["role"], frozenset(row["scopes"]))
+        return Person(row["id"], row["name"], row["role"], frozenset(row["scopes"]), row["leads"])
     return None
 
 
@@ -139,6 +163,15 @@ def admin(person: SignedIn) -> Person:
 Admin = Annotated[Person, Depends(admin)]
 
 
+def manager(person: SignedIn) -> Person:
+    if not person.manages:
+        raise NotAllowed("this page is for those who manage a project; ask one of them, or an admin")
+    return person
+
+
+Manager = Annotated[Person, Depends(manager)]
+
+
 def program(session: Session, request: Request, scope: str) -> Person:
     """Whoever called the API, if they may use `scope`. A signed-in browser may call it as well."""
     header = request.headers.get("authorization")
@@ -154,8 +187,9 @@ def program(session: Session, request: Request, scope: str) -> Person:
         person = person_of_cookie(session, request.cookies.get(COOKIE, ""))
         if person is None:
             raise NotSignedIn("send `Authorization: Bearer tbk_…` with a token from `tiebreak token create`")
-    if scope not in {"judge", "read"} and person.role != "admin":
-        raise NotAllowed(f"“{scope}” is for admins; this account is an {person.role}’s")
+    if scope not in scopes_of(person):
+        whose = "those who manage a project" if scope in MANAGERS_SCOPES else "admins"
+        raise NotAllowed(f"“{scope}” is for {whose}, and this account’s role does not reach so far; ask an admin")
     return person
 
 
@@ -175,13 +209,27 @@ MayTrain = Annotated[Person, _scoped("train")]
 MayAdminister = Annotated[Person, _scoped("admin")]
 
 
-def _sees_everything(person: MayRead) -> Person:
-    if not person.is_admin:
-        raise NotAllowed("datasets, runs and checkpoints are for admins; ask one of them")
+def _reads_data(person: MayRead) -> Person:
+    if not person.manages:
+        raise NotAllowed("datasets are for those who manage a project; ask one of them, or an admin")
     return person
 
 
-MayReadAll = Annotated[Person, Depends(_sees_everything)]
+def _reads_everything(person: MayRead) -> Person:
+    if not person.is_admin:
+        raise NotAllowed("runs and checkpoints are for admins; ask one of them")
+    return person
+
+
+def _makes_projects(person: MayAdminister) -> Person:
+    if not person.is_admin:
+        raise NotAllowed("only admins make projects; ask one of them")
+    return person
+
+
+MayReadData = Annotated[Person, Depends(_reads_data)]
+MayReadAll = Annotated[Person, Depends(_reads_everything)]
+MayMakeProjects = Annotated[Person, Depends(_makes_projects)]
 
 
 def is_forged(scope: Scope) -> bool:

@@ -6,15 +6,15 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from app.access import MayExport, MayReadAll
+from app.access import MayExport, MayReadData
 from app.datasets.order import Order
-from app.datasets.queries import dataset_by_id, datasets_page
+from app.datasets.queries import dataset_for, datasets_page
 from app.datasets.service import freeze
 from app.db import SessionDep
 from app.downloads import download, listed
 from app.keyset import After, Limit, cut, link_next
-from app.models import Dataset, Project
-from app.projects.queries import project_for
+from app.models import Dataset
+from app.projects.queries import managed_project
 
 router = APIRouter(tags=["datasets"])
 
@@ -52,7 +52,7 @@ def freeze_dataset(
     slug: str, order: Order, person: MayExport, session: SessionDep, response: Response
 ) -> DatasetAnswer:
     """201 for a new version; 200 with the newest one when nothing has changed since."""
-    project = project_for(session, person, slug)
+    project = managed_project(session, person, slug)
     frozen = freeze(session, person, project, order)
     if not frozen.is_new:
         response.status_code = 200
@@ -61,7 +61,7 @@ def freeze_dataset(
 
 @router.get("/datasets")
 def list_datasets(
-    _: MayReadAll,
+    person: MayReadData,
     session: SessionDep,
     request: Request,
     response: Response,
@@ -69,20 +69,20 @@ def list_datasets(
     limit: Limit = 100,
 ) -> list[DatasetAnswer]:
     """Newest first."""
-    page = cut(datasets_page(session, after=after, limit=limit), limit, key=lambda row: row[0].id)
+    page = cut(datasets_page(session, person, after=after, limit=limit), limit, key=lambda row: row[0].id)
     link_next(request, response, page.next_after)
     return [answer(dataset, slug) for dataset, slug in page.rows]
 
 
 @router.get("/datasets/{dataset_id}")
-def show_dataset(dataset_id: int, _: MayReadAll, session: SessionDep) -> DatasetAnswer:
-    dataset = dataset_by_id(session, dataset_id)
-    return answer(dataset, session.get_one(Project, dataset.project_id).slug)
+def show_dataset(dataset_id: int, person: MayReadData, session: SessionDep) -> DatasetAnswer:
+    dataset, project = dataset_for(session, person, dataset_id)
+    return answer(dataset, project.slug)
 
 
 @router.head("/datasets/{dataset_id}/files/{path:path}", response_class=Response, include_in_schema=False)
 @router.get("/datasets/{dataset_id}/files/{path:path}", response_class=Response)
-def dataset_file(dataset_id: int, path: str, _: MayReadAll, session: SessionDep, request: Request) -> Response:
-    dataset = dataset_by_id(session, dataset_id)
+def dataset_file(dataset_id: int, path: str, person: MayReadData, session: SessionDep, request: Request) -> Response:
+    dataset, _ = dataset_for(session, person, dataset_id)
     name = f"{dataset.name}-v{dataset.version}-{path}"
     return download(request, dataset.prefix, listed(dataset.files, path), save_as=name)

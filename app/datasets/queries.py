@@ -8,10 +8,12 @@ from sqlalchemy import JSON, ColumnElement, func, select, text
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
+from app.access import Person
 from app.datasets.files import Row
 from app.datasets.order import Filters
 from app.errors import BadInput, NotFound
 from app.models import Dataset, Item, Judgment, Project, Prompt, Response, Run
+from app.projects.queries import managed
 
 FETCH_ROWS = 500
 _LONGEST_NUMBER = 19
@@ -91,6 +93,15 @@ def dataset_by_id(session: Session, dataset_id: int) -> Dataset:
     return dataset
 
 
+def dataset_for(session: Session, person: Person, dataset_id: int) -> tuple[Dataset, Project]:
+    """A dataset of a project that this person manages. Raises NotFound for what is not theirs."""
+    ours = managed(person).join(Dataset, Dataset.project_id == Project.id).where(Dataset.id == dataset_id)
+    project = session.scalars(ours).one_or_none()
+    if project is None:
+        raise NotFound(f"There is no dataset {dataset_id} that you may see.")
+    return dataset_by_id(session, dataset_id), project
+
+
 def dataset_named(session: Session, name: str) -> Dataset:
     """The dataset that somebody means by `name` (its newest version), `name@v2`, or an id in digits."""
     if name.isdecimal() and len(name) < _LONGEST_NUMBER:
@@ -113,9 +124,11 @@ def newest_version(session: Session, name: str) -> Dataset | None:
     ).one_or_none()
 
 
-def datasets_page(session: Session, *, after: int | None, limit: int) -> Sequence[tuple[Dataset, str]]:
-    """Datasets with their project's slug, newest first; one more than `limit` when there are more."""
-    statement = select(Dataset, Project.slug).join(Project, Project.id == Dataset.project_id)
+def datasets_page(session: Session, person: Person, *, after: int | None, limit: int) -> Sequence[tuple[Dataset, str]]:
+    """Datasets of the projects that this person manages, with the project's slug, newest first; one more than `limit`
+    when there are more.
+    """
+    statement = managed(person).join(Dataset, Dataset.project_id == Project.id).with_only_columns(Dataset, Project.slug)
     if after is not None:
         statement = statement.where(Dataset.id < after)
     return [(row[0], row[1]) for row in session.execute(statement.order_by(Dataset.id.desc()).limit(limit + 1))]

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from app.access import Admin
+from app.access import Manager
 from app.datasets.order import Filters, Order, SplitRule
-from app.datasets.queries import dataset_by_id, datasets_page, other_versions, runs_on
+from app.datasets.queries import dataset_for, datasets_page, other_versions, runs_on
 from app.datasets.service import freeze
 from app.db import SessionDep
 from app.errors import Mistake
@@ -17,7 +17,7 @@ from app.keyset import After, Limit, cut
 from app.models import Dataset, Project, Run
 from app.pages import Page, go_to, render
 from app.pages import gettext as _
-from app.projects.queries import project_for, projects_of
+from app.projects.queries import managed_project, managed_projects
 from app.settings import get_settings
 
 router = APIRouter()
@@ -56,16 +56,18 @@ class FreezePage(Page):
 
 
 @router.get("/datasets")
-def datasets(request: Request, session: SessionDep, person: Admin, after: After = None, limit: Limit = 50) -> Response:
-    page = cut(datasets_page(session, after=after, limit=limit), limit, key=lambda row: row[0].id)
+def datasets(
+    request: Request, session: SessionDep, person: Manager, after: After = None, limit: Limit = 50
+) -> Response:
+    page = cut(datasets_page(session, person, after=after, limit=limit), limit, key=lambda row: row[0].id)
     shown = DatasetsPage(person=person, datasets=page.rows, next_after=page.next_after)
     return render(request, "datasets/datasets.html", shown)
 
 
 @router.get("/datasets/new")
-def new_dataset(request: Request, session: SessionDep, person: Admin, project: str = "") -> Response:
+def new_dataset(request: Request, session: SessionDep, person: Manager, project: str = "") -> Response:
     """`project` is chosen already when one comes from its page."""
-    page = FreezePage(person=person, projects=projects_of(session, person), project=project, name=project)
+    page = FreezePage(person=person, projects=managed_projects(session, person), project=project, name=project)
     return render(request, "datasets/new_dataset.html", page)
 
 
@@ -73,7 +75,7 @@ def new_dataset(request: Request, session: SessionDep, person: Admin, project: s
 def freeze_dataset(
     request: Request,
     session: SessionDep,
-    person: Admin,
+    person: Manager,
     project: Annotated[str, Form()] = "",
     name: Annotated[str, Form()] = "",
     split: Annotated[str, Form()] = "prompt",
@@ -86,11 +88,11 @@ def freeze_dataset(
     filters = Filters(judge_kinds=("human",)) if only_human else Filters()
     order = Order(name=name.strip(), split=rule, filters=filters)
     try:
-        frozen = freeze(session, person, project_for(session, person, project), order)
+        frozen = freeze(session, person, managed_project(session, person, project), order)
     except Mistake as mistake:
         page = FreezePage(
             person=person,
-            projects=projects_of(session, person),
+            projects=managed_projects(session, person),
             project=project,
             name=name,
             split=split,
@@ -106,16 +108,16 @@ def freeze_dataset(
 
 
 @router.get("/datasets/{dataset_id}")
-def dataset(dataset_id: int, request: Request, session: SessionDep, person: Admin) -> Response:
-    found = dataset_by_id(session, dataset_id)
+def dataset(dataset_id: int, request: Request, session: SessionDep, person: Manager) -> Response:
+    found, project = dataset_for(session, person, dataset_id)
     page = DatasetPage(
         person=person,
         dataset=found,
-        project=session.get_one(Project, found.project_id),
+        project=project,
         counts=found.counts,
         n_bytes=sum(file["size"] for file in found.files),
         others=other_versions(session, found),
-        runs=runs_on(session, found),
+        runs=runs_on(session, found) if person.is_admin else (),
         address=get_settings().public_url.rstrip("/") or str(request.base_url).rstrip("/"),
     )
     return render(request, "datasets/dataset.html", page)

@@ -15,13 +15,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from app.access import Admin, MayImport, Person
+from app.access import MayImport, Person, SignedIn
 from app.db import SessionDep
 from app.errors import BadInput
 from app.imports.service import upload_limit_bytes
 from app.imports.unpacking import too_large
 from app.models import Project
-from app.projects.queries import project_for
+from app.projects.queries import managed_project
 
 _WRITE_BYTES = 1 << 20
 MOST_PASTED_MB = 8
@@ -47,11 +47,11 @@ class Upload:
 
 
 def program_target(slug: str, person: MayImport, session: SessionDep) -> Target:
-    return Target(person, project_for(session, person, slug))
+    return Target(person, managed_project(session, person, slug))
 
 
-def browser_target(slug: str, person: Admin, session: SessionDep) -> Target:
-    return Target(person, project_for(session, person, slug))
+def browser_target(slug: str, person: SignedIn, session: SessionDep) -> Target:
+    return Target(person, managed_project(session, person, slug))
 
 
 async def _limited(request: Request) -> AsyncGenerator[bytes, None]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from app.access import Admin
+from app.access import Person, SignedIn
 from app.db import SessionDep
 from app.errors import BadInput, Conflict, Mistake, TooLarge
+from app.forms import RowNumber
 from app.imports.queries import import_by_id, recent_imports
 from app.imports.reading import records
 from app.imports.service import Report, import_records, upload_limit_bytes
@@ -18,7 +18,7 @@ from app.kinds import Kind, kind_named
 from app.models import Audit, Project
 from app.pages import Page, go_to, render
 from app.pages import gettext as _
-from app.projects.queries import project_for
+from app.projects.queries import managed_project
 from app.settings import get_settings
 
 router = APIRouter()
@@ -41,12 +41,12 @@ class ResultPage(Page):
 
 
 @router.get("/projects/{slug}/import")
-def import_form(request: Request, session: SessionDep, person: Admin, slug: str) -> Response:
-    return render(request, "imports/import.html", import_page(session, person, project_for(session, person, slug)))
+def import_form(request: Request, session: SessionDep, person: SignedIn, slug: str) -> Response:
+    return render(request, "imports/import.html", import_page(session, person, managed_project(session, person, slug)))
 
 
 def import_page(
-    session: SessionDep, person: Admin, project: Project, mistake: Mistake | None = None, pasted: str = ""
+    session: SessionDep, person: Person, project: Project, mistake: Mistake | None = None, pasted: str = ""
 ) -> ImportPage:
     return ImportPage(
         person=person,
@@ -81,10 +81,10 @@ def _imported(session: SessionDep, sent: Upload) -> Report:
 def import_result(
     request: Request,
     session: SessionDep,
-    person: Admin,
+    person: SignedIn,
     slug: str,
-    import_id: Annotated[int, Path(ge=1, le=2**63 - 1)],
+    import_id: RowNumber,
 ) -> Response:
-    project = project_for(session, person, slug)
+    project = managed_project(session, person, slug)
     page = ResultPage(person=person, project=project, done=import_by_id(session, project, import_id))
     return render(request, "imports/result.html", page)

@@ -9,27 +9,26 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from starlette.types import Receive, Scope, Send
 
 from app.access import MayExport, MayJudge, program
 from app.db import SessionDep, work_unit
+from app.forms import LARGEST_ID, RowNumber
 from app.judgments import service
 from app.judgments.preferences import preference_lines
 from app.kinds import Verdict
 from app.kinds.verdict import LONGEST_COMMENT, LONGEST_SKIP_REASON
-from app.projects.queries import project_for
+from app.projects.queries import managed_project
 from app.queue.api import shown
 from app.queue.service import claim
 
 router = APIRouter(tags=["judging"])
 
-LARGEST_ID = 2**63 - 1
 LONGEST_OUTCOME = 40
 LONGEST_NAME = 200
-RowNumber = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 Tiers = Annotated[dict[UUID, StrictInt], Field(max_length=100)]
 Key = Annotated[str, Header(alias="Idempotency-Key", description="A new one for each decision, the same when retried.")]
 
@@ -127,5 +126,5 @@ class Lines(StreamingResponse):
 @router.get("/projects/{slug}/preferences", status_code=200, response_class=Lines)
 def preferences(slug: str, person: MayExport, session: SessionDep) -> Lines:
     """Every tuple (x, a⁺, a⁻) in force, one JSON object a line, in the shape that preference trainers read."""
-    project = project_for(session, person, slug)
+    project = managed_project(session, person, slug)
     return Lines(preference_lines(project.id))

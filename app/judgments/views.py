@@ -8,14 +8,14 @@ turn; a plain form is sent back to the page, which says what was saved because i
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.access import Person, SignedIn
 from app.db import SessionDep
-from app.errors import BadInput, BadJudgment, Conflict, Mistake
+from app.errors import BadInput, Conflict, Mistake
+from app.forms import Fields, row_number
 from app.judgments import queries, service
 from app.judgments.queries import Progress, Reason
 from app.judgments.words import LABELS, said
@@ -44,14 +44,6 @@ class TurnPage(Page):
     labels: str = LABELS
     mistake: Mistake | None = None
     entered: Mapping[str, str] = field(default_factory=dict)
-
-
-async def fields(request: Request) -> dict[str, str]:
-    """The form as it came: which fields it has depends on the kind and on the item's responses."""
-    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-
-
-Fields = Annotated[dict[str, str], Depends(fields)]
 
 
 def turn_page(
@@ -103,14 +95,14 @@ def undo(request: Request, session: SessionDep, person: SignedIn, slug: str, for
     project = project_for(session, person, slug)
     mistake: Mistake | None = None
     try:
-        service.withdraw(session, person, whole(form, "judgment"), key=form.get("key", ""))
+        service.withdraw(session, person, row_number(form, "judgment"), key=form.get("key", ""))
     except (BadInput, Conflict) as refusal:
         mistake = refusal
     return next_turn(request, session, person, project, mistake, form)
 
 
 def store(session: SessionDep, person: Person, project: Project, form: Mapping[str, str]) -> None:
-    assignment_id = whole(form, "assignment")
+    assignment_id = row_number(form, "assignment")
     shown = queries.shown_order(session, person, assignment_id)
     verdict = kind_named(project.kind).read(form, shown, asked_by(project))
     looked = form.get("duration_ms", "")
@@ -131,11 +123,3 @@ def next_turn(
         template = "judgments/_turn.html" if is_fragment_wanted(request) else "judgments/judge.html"
         return render(request, template, page, status=mistake.status if isinstance(mistake, BadInput) else 200)
     return go_to(request, f"/projects/{project.slug}/judge", notice=mistake.message if mistake else "")
-
-
-def whole(form: Mapping[str, str], name: str) -> int:
-    """A row's number in a form that only our own page makes."""
-    words = form.get(name, "")
-    if not (words.isascii() and words.isdigit() and len(words) < 19):
-        raise BadJudgment("this form is not one that the page made; reload the page and try again", field=name)
-    return int(words)

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from app.access import COOKIE, Admin, Person, SignedIn, end_session, person_of_cookie
+from app.access import COOKIE, Admin, Person, SignedIn, end_session, person_of_cookie, scopes_of
 from app.db import SessionDep
 from app.errors import BadInput, Conflict, Mistake, NotSignedIn
 from app.models import ApiToken, User
-from app.models.api_token import SCOPES
 from app.models.user import ROLES
 from app.pages import Page, go_to, render
 from app.pages import gettext as _
@@ -19,7 +18,6 @@ from app.people import queries, service
 from app.settings import get_settings
 
 router = APIRouter()
-ANNOTATORS_SCOPES = ("judge", "read")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,11 +157,6 @@ def new_password(request: Request, session: SessionDep, person: Admin, email: An
 def tokens_page(session: SessionDep, person: Person, **shown: Any) -> TokensPage:
     mine = queries.tokens(session, person.id)
     return TokensPage(person=person, tokens=mine, scopes=scopes_of(person), **shown)
-
-
-def scopes_of(person: Person) -> Sequence[str]:
-    """The scopes that reach as far as this person's role, and no further."""
-    return SCOPES if person.is_admin else ANNOTATORS_SCOPES
 
 
 def refuse_beyond(allowed: Sequence[str], asked: Sequence[str]) -> None:

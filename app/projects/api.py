@@ -6,7 +6,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from app.access import MayAdminister, MayRead
+from app.access import MayMakeProjects, MayRead
 from app.db import SessionDep
 from app.keyset import After, Limit, cut, link_next
 from app.models import Project
@@ -65,7 +65,7 @@ def answer(project: Project, numbers: Counts) -> ProjectAnswer:
 
 
 @router.post("/projects", status_code=201)
-def add_project(new: NewProject, person: MayAdminister, session: SessionDep) -> ProjectAnswer:
+def add_project(new: NewProject, person: MayMakeProjects, session: SessionDep) -> ProjectAnswer:
     """409 when the slug is taken."""
     return answer(create_project(session, person, **new.model_dump()), Counts())
 

@@ -47,19 +47,24 @@ def managed(person: Person) -> Select[Project]:
     return readable(person) if person.is_admin else readable(person).where(Membership.role == "manager")
 
 
+def manages(session: Session, person: Person, project: Project) -> bool:
+    ours = managed(person).where(Project.id == project.id).with_only_columns(Project.id)
+    return session.scalar(ours) is not None
+
+
 def managed_project(session: Session, person: Person, slug: str) -> Project:
     """The one gate for what only a manager may do with a project, in the browser and for programs.
 
     Raises NotFound for strangers, who are not told that it is there, and NotAllowed for its annotators.
     """
     project = project_for(session, person, slug)
-    if session.scalar(managed(person).where(Project.id == project.id).with_only_columns(Project.id)) is None:
+    if not manages(session, person, project):
         raise NotAllowed("this is for the managers of the project; ask one of them, or an admin")
     return project
 
 
-def projects_of(session: Session, person: Person) -> Sequence[Project]:
-    return session.scalars(readable(person).order_by(Project.slug)).all()
+def managed_projects(session: Session, person: Person) -> Sequence[Project]:
+    return session.scalars(managed(person).order_by(Project.slug)).all()
 
 
 def projects_page(session: Session, person: Person, *, after: int | None, limit: int) -> Sequence[Project]:

@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from app.access import Admin, Person, SignedIn
 from app.db import SessionDep
 from app.errors import BadInput, Conflict, Mistake, NotFound
+from app.forms import Fields, RowNumber, whole_number
 from app.keyset import After, cut
 from app.kinds import KINDS, Kind, kind_named
 from app.models import Dataset, Project, User
 from app.pages import Page, go_to, render
 from app.pages import gettext as _
 from app.projects import queries, service
-from app.projects.queries import Counts, project_for
+from app.projects.queries import Counts, managed_project, project_for
 
 router = APIRouter()
 SHOWN = 50
@@ -36,6 +36,7 @@ class ProjectPage(Page):
     project: Project
     kind: Kind
     counts: Counts
+    may_manage: bool
     members: Sequence[User]
     datasets: Sequence[Dataset]
     mistake: Mistake | None = None
@@ -58,21 +59,6 @@ class ProjectFormPage(Page):
             "lease_minutes": service.LONGEST_LEASE,
         }
     )
-
-
-async def fields(request: Request) -> dict[str, str]:
-    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-
-
-Fields = Annotated[dict[str, str], Depends(fields)]
-RowNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
-
-
-def whole_number(form: Mapping[str, str], name: str) -> int:
-    words = form.get(name, "").strip()
-    if not (words.isascii() and words.isdigit() and len(words) < 10):
-        raise BadInput(_("please enter a whole number"), field=name)
-    return int(words)
 
 
 @router.get("/")
@@ -128,28 +114,30 @@ def project_page(
     session: Session, person: Person, project: Project, *, mistake: Mistake | None = None, email: str = ""
 ) -> ProjectPage:
     """Annotators are not told who else judges, nor what is made of it."""
+    may_manage = queries.manages(session, person, project)
     return ProjectPage(
         person=person,
         project=project,
         kind=kind_named(project.kind),
         counts=queries.counts(session, [project])[project.id],
-        members=queries.members(session, project) if person.is_admin else (),
-        datasets=queries.datasets_of(session, project) if person.is_admin else (),
+        may_manage=may_manage,
+        members=queries.members(session, project) if may_manage else (),
+        datasets=queries.datasets_of(session, project) if may_manage else (),
         mistake=mistake,
         email=email,
     )
 
 
 @router.get("/projects/{slug}/settings")
-def settings(request: Request, session: SessionDep, person: Admin, slug: str) -> Response:
-    project = project_for(session, person, slug)
+def settings(request: Request, session: SessionDep, person: SignedIn, slug: str) -> Response:
+    project = managed_project(session, person, slug)
     page = ProjectFormPage(person=person, project=project, entered=vars(project))
     return render(request, "projects/project_form.html", page)
 
 
 @router.post("/projects/{slug}/settings")
-def change_settings(request: Request, session: SessionDep, person: Admin, slug: str, form: Fields) -> Response:
-    project = project_for(session, person, slug)
+def change_settings(request: Request, session: SessionDep, person: SignedIn, slug: str, form: Fields) -> Response:
+    project = managed_project(session, person, slug)
     try:
         service.change_settings(
             session,
@@ -167,8 +155,8 @@ def change_settings(request: Request, session: SessionDep, person: Admin, slug: 
 
 
 @router.post("/projects/{slug}/members")
-def add_member(request: Request, session: SessionDep, person: Admin, slug: str, form: Fields) -> Response:
-    project = project_for(session, person, slug)
+def add_member(request: Request, session: SessionDep, person: SignedIn, slug: str, form: Fields) -> Response:
+    project = managed_project(session, person, slug)
     try:
         user = service.add_member(session, person, project, form.get("email", ""))
     except (BadInput, NotFound) as mistake:
@@ -178,6 +166,6 @@ def add_member(request: Request, session: SessionDep, person: Admin, slug: str, 
 
 
 @router.post("/projects/{slug}/members/{user_id}/remove")
-def remove_member(request: Request, session: SessionDep, person: Admin, slug: str, user_id: RowNumber) -> Response:
-    service.remove_member(session, person, project_for(session, person, slug), user_id)
+def remove_member(request: Request, session: SessionDep, person: SignedIn, slug: str, user_id: RowNumber) -> Response:
+    service.remove_member(session, person, managed_project(session, person, slug), user_id)
     return go_to(request, f"/projects/{slug}#members", notice=_("Taken out of the project; what they judged stays."))

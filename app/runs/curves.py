@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.charts import Chart, Point, draw
 from app.pages import gettext as _
-from app.runs.chart import Chart, Point, draw
 
 # The measurements of the main charts, and values that their axis always holds.
 MAIN: dict[str, tuple[float, ...]] = {"loss": (), "accuracy": (0.0, 1.0)}

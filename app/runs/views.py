@@ -3,22 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from app.access import Admin, Person
+from app.charts import Chart
 from app.datasets.queries import dataset_named, newest_datasets
 from app.db import SessionDep
 from app.errors import BadInput, Mistake
+from app.forms import Fields
 from app.keyset import After, Limit, cut
 from app.models import Dataset, Run, Trainer, User
 from app.pages import Page, go_to, is_fragment_wanted, render
 from app.pages import gettext as _
 from app.runs.base_model import BLANK, STARTER
-from app.runs.chart import Chart
 from app.runs.curves import charts
 from app.runs.form import Field, fields, settings_typed, words
 from app.runs.methods import Method
@@ -124,15 +124,8 @@ def launch_form(request: Request, session: SessionDep, person: Admin) -> Respons
     return render(request, "runs/_launch_form.html", launch_page(session, person, dict(request.query_params)))
 
 
-async def typed_form(request: Request) -> Mapping[str, str]:
-    """The form as it was sent: its fields are the method's, so they have no names that could be listed here."""
-    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-
-
 @router.post("/runs")
-def start_run(
-    request: Request, session: SessionDep, person: Admin, typed: Annotated[Mapping[str, str], Depends(typed_form)]
-) -> Response:
+def start_run(request: Request, session: SessionDep, person: Admin, typed: Fields) -> Response:
     try:
         run_id = _order(session, person, typed)
     except Mistake as mistake:

@@ -10,7 +10,6 @@ from sqlalchemy import text
 
 from app import db
 from app.imports import service
-from app.models import User
 from tests.queued import queued
 
 ROWS = b"".join(json.dumps({"prompt": f"p{n}", "responses": ["a", "b"]}).encode() + b"\n" for n in range(3))
@@ -105,17 +104,3 @@ def test_it_shows_only_imports_of_the_project(ada_browser: TestClient):
     assert ada_browser.get(place.replace("words", "other")).status_code == 404
     assert ada_browser.get("/projects/words/imports/999").status_code == 404
     assert ada_browser.get("/projects/words/imports/0").status_code == 422
-
-
-def test_it_is_closed_to_strangers(
-    ada_browser: TestClient, ben: User, ben_browser: TestClient, cleo_browser: TestClient, nobody: TestClient
-):
-    queued(ben, items=0)
-    place = uploaded(ada_browser, gzip.compress(ROWS)).headers["location"]
-    for stranger in (ben_browser, cleo_browser):
-        assert stranger.get(URL).status_code == 403
-        assert stranger.get(place).status_code == 403
-        assert uploaded(stranger, gzip.compress(ROWS)).status_code == 403
-    assert nobody.get(URL).headers["location"].startswith("/sign-in")
-    assert uploaded(nobody, ROWS).headers["location"].startswith("/sign-in")
-    assert ada_browser.get("/projects/unknown/import").status_code == 404

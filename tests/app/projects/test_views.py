@@ -135,24 +135,3 @@ def test_an_admin_says_who_takes_part(ada_browser: TestClient, ben: User, ben_br
     assert ada_browser.post(f"/projects/words/members/{ben.id}/remove").status_code == 404
     assert ada_browser.post(f"/projects/words/members/{2**70}/remove").status_code == 422
     assert members() == []
-
-
-def test_pages_of_admins_are_closed_to_strangers(
-    ben: User, ben_browser: TestClient, cleo_browser: TestClient, nobody: TestClient
-):
-    queued(ben, items=1)
-    asked = ["/projects/new", "/projects/words/settings"]
-    sent = [
-        "/projects",
-        "/projects/words/settings",
-        "/projects/words/members",
-        f"/projects/words/members/{ben.id}/remove",
-    ]
-    for stranger in (ben_browser, cleo_browser):
-        assert [stranger.get(path).status_code for path in asked] == [403] * len(asked)
-        assert [stranger.post(path, data=FORM).status_code for path in sent] == [403] * len(sent)
-    for path in [*asked, "/projects", "/projects/words"]:
-        assert nobody.get(path).headers["location"].startswith("/sign-in")
-    assert cleo_browser.get("/projects/words").status_code == 404
-    assert [nobody.post(path, data=FORM).headers["location"] for path in sent] == ["/sign-in"] * len(sent)
-    assert members() == [ben.id]

@@ -1,0 +1,45 @@
+"""What a browser's form sends, and the numbers in addresses: read in one way by every room."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from app.errors import BadInput
+from app.pages import gettext as _
+
+LARGEST_ID = 2**63 - 1
+RowNumber = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+
+
+async def fields(request: Request) -> dict[str, str]:
+    """The form as it was sent, for forms whose fields depend on a kind or a method. Of several values, the last."""
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+Fields = Annotated[dict[str, str], Depends(fields)]
+
+
+async def lists(request: Request) -> dict[str, list[str]]:
+    """The form with every value of each field: boxes that were ticked, inputs that were added."""
+    form = await request.form()
+    return {name: [value for value in form.getlist(name) if isinstance(value, str)] for name in form}
+
+
+Lists = Annotated[dict[str, list[str]], Depends(lists)]
+
+
+def whole_number(form: Mapping[str, str], name: str) -> int:
+    """What somebody typed. Raises BadInput that names the field."""
+    words = form.get(name, "").strip()
+    if not (words.isascii() and words.isdigit() and len(words) < 10):
+        raise BadInput(_("please enter a whole number"), field=name)
+    return int(words)
+
+
+def row_number(form: Mapping[str, str], name: str) -> int:
+    """A row's number in a form that only our own page makes."""
+    words = form.get(name, "")
+    if not (words.isascii() and words.isdigit() and len(words) < 19):
+        raise BadInput(_("this form is not one that the page made; reload the page and try again"), field=name)
+    return int(words)

@@ -1,0 +1,213 @@
+"""Every route as every caller: who is let in, who is refused, and who is not even told that something is there.
+
+A new route must be given its line in `ROUTES`; `access.py` has the table in words.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import update
+
+from app import db
+from app.imports.service import ACTION as IMPORTED
+from app.main import API, PAGES
+from app.models import Audit, Membership, User
+from app.models.api_token import SCOPES
+from app.storage import store_file
+from tests import trained
+from tests.conftest import account, client, signed_in, token_client
+from tests.queued import queued
+
+IN = None  # let in, whatever the route then makes of an empty form
+CALLERS = ("stranger", "annotator", "other_manager", "manager", "admin")
+# How a route is reached: what each of the callers gets, in their order.
+REACH: dict[str, tuple[int | None, ...]] = {
+    "everybody": (IN, IN, IN, IN, IN),
+    "members": (404, IN, 404, IN, IN),
+    "managers": (404, 403, 404, IN, IN),
+    "who manages something": (403, 403, IN, IN, IN),
+    "data": (403, 403, 404, IN, IN),
+    "admins": (403, 403, 403, 403, IN),
+    "owner": (404, 404, 404, 404, 404),  # of a judgment, a turn, a token: nobody's here
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One route: its path with everything filled in, who is let in, the scope a program needs, and a good body."""
+
+    reach: str
+    path: str
+    scope: str = ""
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+JUDGMENT = {"outcome": "tie"}
+REPORT = {"source": "a file", "imported": 0, "duplicates": 0, "judgments": 0, "failed": 0, "errors": []}
+PROGRAMS = {
+    "POST /projects": Line("admins", "/projects", "admin", {"slug": "new-one", "name": "New", "kind": "pair"}),
+    "GET /projects": Line("everybody", "/projects", "read"),
+    "GET /projects/{slug}": Line("members", "/projects/words", "read"),
+    "POST /projects/{slug}/next": Line("members", "/projects/words/next", "judge"),
+    "POST /assignments/{assignment_id}/judgment": Line("owner", "/assignments/9/judgment", "judge", JUDGMENT),
+    "POST /judgments/{judgment_id}/withdraw": Line("owner", "/judgments/9/withdraw", "judge"),
+    "GET /projects/{slug}/preferences": Line("data", "/projects/words/preferences", "export"),
+    "POST /projects/{slug}/items": Line("data", "/projects/words/items", "import"),
+    "POST /projects/{slug}/datasets": Line("data", "/projects/words/datasets", "export", {"name": "some"}),
+    "GET /datasets": Line("who manages something", "/datasets", "read"),
+    "GET /datasets/{dataset_id}": Line("data", "/datasets/{dataset}", "read"),
+    "GET /datasets/{dataset_id}/files/{path:path}": Line("data", "/datasets/{dataset}/files/train.jsonl", "read"),
+    "HEAD /datasets/{dataset_id}/files/{path:path}": Line("data", "/datasets/{dataset}/files/train.jsonl", "read"),
+    "POST /runs": Line("admins", "/runs", "train", {"method": "none", "dataset": 999}),
+    "GET /runs": Line("admins", "/runs", "read"),
+    "GET /runs/{run_id}": Line("admins", "/runs/{run}", "read"),
+    "GET /runs/{run_id}/metrics": Line("admins", "/runs/{run}/metrics", "read"),
+    "POST /runs/{run_id}/cancel": Line("admins", "/runs/{run}/cancel", "train"),
+    "GET /checkpoints": Line("admins", "/checkpoints", "read"),
+    "GET /checkpoints/{checkpoint_id}": Line("admins", "/checkpoints/{checkpoint}", "read"),
+    "GET /checkpoints/{checkpoint_id}/files/{path:path}": Line(
+        "admins", "/checkpoints/{checkpoint}/files/model.safetensors", "read"
+    ),
+    "HEAD /checkpoints/{checkpoint_id}/files/{path:path}": Line(
+        "admins", "/checkpoints/{checkpoint}/files/model.safetensors", "read"
+    ),
+}
+OPEN_PAGES = {"GET /sign-in", "POST /sign-in", "POST /sign-out", "GET /"}
+BROWSERS = {
+    "GET /people": Line("admins", "/people"),
+    "POST /people": Line("admins", "/people"),
+    "POST /people/members": Line("admins", "/people/members", body={"email": "ada@example.org", "project": "words"}),
+    "POST /people/passwords": Line("admins", "/people/passwords", body={"email": "ben@example.org"}),
+    "GET /tokens": Line("everybody", "/tokens"),
+    "POST /tokens": Line("everybody", "/tokens"),
+    "POST /tokens/{token_id}/revoke": Line("owner", "/tokens/999/revoke"),
+    "GET /projects": Line("everybody", "/projects"),
+    "GET /projects/new": Line("admins", "/projects/new"),
+    "POST /projects": Line("admins", "/projects"),
+    "GET /projects/{slug}": Line("members", "/projects/words"),
+    "GET /projects/{slug}/settings": Line("managers", "/projects/words/settings"),
+    "POST /projects/{slug}/settings": Line("managers", "/projects/words/settings"),
+    "POST /projects/{slug}/members": Line("managers", "/projects/words/members"),
+    "POST /projects/{slug}/members/{user_id}/remove": Line("managers", "/projects/words/members/{ben}/remove"),
+    "GET /projects/{slug}/judge": Line("members", "/projects/words/judge"),
+    "POST /projects/{slug}/turn": Line("members", "/projects/words/turn"),
+    "POST /projects/{slug}/undo": Line("members", "/projects/words/undo"),
+    "GET /projects/{slug}/import": Line("managers", "/projects/words/import"),
+    "POST /projects/{slug}/import": Line("managers", "/projects/words/import"),
+    "GET /projects/{slug}/imports/{import_id}": Line("managers", "/projects/words/imports/{imported}"),
+    "GET /datasets": Line("who manages something", "/datasets"),
+    "GET /datasets/new": Line("who manages something", "/datasets/new"),
+    "POST /datasets": Line("who manages something", "/datasets", body={"project": "words", "name": "some"}),
+    "GET /datasets/{dataset_id}": Line("data", "/datasets/{dataset}"),
+    "GET /runs": Line("admins", "/runs"),
+    "GET /runs/new": Line("admins", "/runs/new"),
+    "GET /runs/new/launch_form": Line("admins", "/runs/new/launch_form"),
+    "POST /runs": Line("admins", "/runs"),
+    "GET /runs/{run_id}": Line("admins", "/runs/{run}"),
+    "GET /runs/{run_id}/progress": Line("admins", "/runs/{run}/progress"),
+    "POST /runs/{run_id}/cancel": Line("admins", "/runs/{run}/cancel"),
+    "GET /checkpoints": Line("admins", "/checkpoints"),
+    "GET /checkpoints/{checkpoint_id}": Line("admins", "/checkpoints/{checkpoint}"),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    people: dict[str, User]
+    numbers: dict[str, int]
+
+
+@pytest.fixture
+def place(ada: User, ben: User, cleo: User, tmp_path: Path) -> Place:
+    """A project with somebody of every role, and something of each kind that has a number for a name."""
+    dora, eric = account("dora", "annotator"), account("eric", "annotator")
+    words = queued(ben, dora, items=2, wanted=9)
+    queued(cleo, eric, slug="other", items=0)
+    with db.work_unit() as session:
+        session.execute(update(Membership).where(Membership.user_id.in_([dora.id, eric.id])).values(role="manager"))
+        imported = Audit(user_id=ada.id, action=IMPORTED, subject="words", detail=REPORT)
+        session.add(imported)
+        dataset = trained.make_dataset(session, "words")
+        dataset.project_id = words.id
+        path = tmp_path / "train.jsonl"
+        path.write_text("{}\n")
+        dataset.files = [store_file(dataset.prefix, path.name, path).as_json()]
+        run = trained.make_run(session, dataset, state="finished")
+        checkpoint = trained.make_checkpoint(session, run)
+        numbers = {"dataset": dataset.id, "run": run.id, "checkpoint": checkpoint.id, "ben": ben.id}
+        session.flush()
+        numbers["imported"] = imported.id
+    people = {"stranger": cleo, "annotator": ben, "other_manager": eric, "manager": dora, "admin": ada}
+    return Place(people, numbers)
+
+
+def names(routers: tuple[Any, ...]) -> set[str]:
+    return {f"{method} {route.path}" for router in routers for route in router.routes for method in route.methods}
+
+
+def ask(caller: TestClient, name: str, line: Line, place: Place, prefix: str = "") -> Any:
+    method = name.split(maxsplit=1)[0]
+    path = prefix + line.path.format(**place.numbers)
+    if method != "POST":
+        return caller.request(method, path)
+    headers = {"Idempotency-Key": "one"}
+    return caller.post(path, json=line.body, headers=headers) if prefix else caller.post(path, data=line.body)
+
+
+def refusals(caller: TestClient, lines: dict[str, Line], place: Place, prefix: str = "") -> dict[str, int | None]:
+    """What each route answers, None for those that let the caller in; those that change something come last."""
+    found: dict[str, int | None] = {}
+    for name in sorted(lines, key=lambda name: (name.startswith("POST"), name.endswith("remove"))):
+        status = ask(caller, name, lines[name], place, prefix).status_code
+        assert status < 500, name
+        found[name] = status if status in {401, 403, 404} and status != _of_nothing(name) else IN
+    return found
+
+
+def _of_nothing(name: str) -> int | None:
+    """A route that lets in and then finds nothing: there is no such dataset to train on."""
+    return 404 if name == "POST /runs" else None
+
+
+def expected(lines: dict[str, Line], caller: str) -> dict[str, int | None]:
+    return {name: REACH[line.reach][CALLERS.index(caller)] for name, line in lines.items()}
+
+
+def test_every_route_has_its_line():
+    assert names(API) == set(PROGRAMS)
+    assert names(PAGES) - OPEN_PAGES == set(BROWSERS)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_pages_let_in_whom_they_should(caller: str, place: Place):
+    assert refusals(signed_in(place.people[caller]), BROWSERS, place) == expected(BROWSERS, caller)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_programs_reach_as_far_as_the_role_of_their_user(caller: str, place: Place):
+    program = token_client(place.people[caller], *SCOPES)
+    assert refusals(program, PROGRAMS, place, "/api/v1") == expected(PROGRAMS, caller)
+
+
+def test_a_token_without_the_scope_is_refused_by_every_route(place: Place):
+    for scope in SCOPES:
+        program = token_client(place.people["admin"], *(set(SCOPES) - {scope}))
+        lines = {name: line for name, line in PROGRAMS.items() if line.scope == scope}
+        assert set(refusals(program, lines, place, "/api/v1").values()) == {403}, scope
+
+
+def test_who_is_not_signed_in_is_asked_to(place: Place):
+    nobody = client()
+    assert {ask(nobody, name, line, place, "/api/v1").status_code for name, line in PROGRAMS.items()} == {401}
+    for name, line in BROWSERS.items():
+        answer = ask(nobody, name, line, place)
+        assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/sign-in"), name
+
+
+def test_a_form_that_names_the_project_of_others_freezes_nothing(place: Place):
+    form = BROWSERS["POST /datasets"].body
+    refused = signed_in(place.people["other_manager"]).post("/datasets", data=form)
+    assert (refused.status_code, "no project “words” that you may see" in refused.text) == (422, True)
