@@ -53,6 +53,7 @@ PROGRAMS = {
     "GET /projects/{slug}": Line("members", "/projects/words", "read"),
     "POST /projects/{slug}/next": Line("members", "/projects/words/next", "judge"),
     "POST /assignments/{assignment_id}/judgment": Line("owner", "/assignments/9/judgment", "judge", JUDGMENT),
+    "POST /judgments/{judgment_id}/revise": Line("owner", "/judgments/9/revise", "judge", JUDGMENT),
     "POST /judgments/{judgment_id}/withdraw": Line("owner", "/judgments/9/withdraw", "judge"),
     "GET /projects/{slug}/preferences": Line("data", "/projects/words/preferences", "export"),
     "POST /projects/{slug}/items": Line("data", "/projects/words/items", "import"),
