@@ -5,7 +5,7 @@ B ?= judging
 NO_PYTHON := Tiebreak needs Python 3.11 or newer. On Debian or Ubuntu: apt install python3 python3-venv
 SET_UP := command -v $(PYTHON) >/dev/null || { echo "$(NO_PYTHON)"; exit 1; }; $(PYTHON) .ci/setup.py
 
-.PHONY: help run demo test test-slow lint bench clean
+.PHONY: help run demo test test-slow lint words bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ lint:
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+
+words: ## bring the catalogues of locale/ up to date and list what is left to translate
+	@$(SET_UP) dev
+	@$(BIN)/python .ci/words.py
 
 bench: ## both sides of a comparison, measured in one run: make bench B=judging
 	@$(SET_UP) dev

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.db import SessionDep, fetch
 from app.errors import NotAllowed, NotSignedIn
+from app.language import speak
 from app.models import BrowserSession, Membership, User
 from app.models.api_token import SCOPES
 from app.settings import get_settings
@@ -53,6 +54,7 @@ class Person:
     role: str
     scopes: frozenset[str] | None = None
     leads: bool = False
+    language: str | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -113,7 +115,7 @@ def forget_ended_sessions(session: Session) -> int:
 def person_of_cookie(session: Session, secret: str) -> Person | None:
     leads = exists().where(Membership.user_id == User.id, Membership.role == "manager")
     found = session.execute(
-        select(User.id, User.name, User.role, leads)
+        select(User.id, User.name, User.role, leads.label("leads"), User.language)
         .join(BrowserSession, BrowserSession.user_id == User.id)
         .where(
             BrowserSession.token_hash == hashed(secret),
@@ -121,7 +123,7 @@ def person_of_cookie(session: Session, secret: str) -> Person | None:
             User.disabled_at.is_(None),
         )
     ).first()
-    return Person(found[0], found[1], found[2], leads=found[3]) if found else None
+    return Person(found.id, found.name, found.role, leads=found.leads, language=found.language) if found else None
 
 
 _BEARER = """
@@ -148,6 +150,7 @@ def browser(request: Request, session: SessionDep) -> Person:
     if person is None:
         raise NotSignedIn("sign in to see this page")
     request.state.person = person  # so that a mistake's page keeps the places they may go to
+    speak(person.language)
     return person
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from app.pages import decimal, number
+
 WIDTH, HEIGHT = 420, 200
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 24
 SMOOTH_FROM = 30
@@ -133,7 +135,5 @@ def _spread(values: Sequence[float]) -> Range:
 
 
 def _words(value: float) -> str:
-    """Short enough for an axis: 0.25, 1 500, 2e-05."""
-    if value.is_integer() and abs(value) < 1e6:
-        return f"{int(value):,}".replace(",", "\u202f")
-    return f"{value:.4g}"
+    """Short enough for an axis: 0.25, 1,500, 2e-05."""
+    return number(value) if value.is_integer() and abs(value) < 1e6 else decimal(f"{value:.4g}")

@@ -12,18 +12,21 @@
       NoTrainer           503   no live trainer announces what was asked for
       Away                503   the database or the storage does not answer; nothing was stored
 
-Services raise them; the one handler in `main.py` turns them into a page or a problem document (RFC 9457).
+Services raise them; the one handler in `main.py` turns them into a page or a problem document (RFC 9457). Their words
+go through `gettext` where they are raised: a page's are in the language of its request, a program's in English.
 Anything else that is raised is a bug: logged with its traceback and shown as a calm page.
 """
 
 from collections.abc import Sequence
+
+from app.language import marked
 
 
 class Mistake(Exception):  # noqa: N818 -- a person's mistake, not the program's error
     """Say what is wrong and what to do about it; `field` names the part of the input that is meant."""
 
     status: int = 400
-    title: str = "This did not work"
+    title: str = marked("This did not work")
 
     def __init__(self, message: str, *, field: str | None = None, errors: Sequence[dict[str, object]] = ()) -> None:
         super().__init__(message)
@@ -34,47 +37,47 @@ class Mistake(Exception):  # noqa: N818 -- a person's mistake, not the program's
 
 class NotSignedIn(Mistake):
     status = 401
-    title = "Please sign in"
+    title = marked("Please sign in")
 
 
 class NotAllowed(Mistake):
     status = 403
-    title = "Not allowed"
+    title = marked("Not allowed")
 
 
 class NotFound(Mistake):
     status = 404
-    title = "Not found"
+    title = marked("Not found")
 
 
 class Conflict(Mistake):
     status = 409
-    title = "Already there"
+    title = marked("Already there")
 
 
 class TooLarge(Mistake):
     status = 413
-    title = "Too large"
+    title = marked("Too large")
 
 
 class BadInput(Mistake):
     status = 422
-    title = "Please check what you entered"
+    title = marked("Please check what you entered")
 
 
 class BadJudgment(BadInput):
-    title = "This judgment does not fit the item"
+    title = marked("This judgment does not fit the item")
 
 
 class BadRecord(BadInput):
-    title = "This record cannot be imported"
+    title = marked("This record cannot be imported")
 
 
 class NoTrainer(Mistake):
     status = 503
-    title = "No trainer is running"
+    title = marked("No trainer is running")
 
 
 class Away(Mistake):
     status = 503
-    title = "Please try again in a moment"
+    title = marked("Please try again in a moment")

@@ -28,7 +28,9 @@ from app.imports import api as imports_api
 from app.imports import views as imports_views
 from app.judgments import api as judgments_api
 from app.judgments import views as judgments_views
+from app.language import Languages
 from app.pages import Assets, Page, is_fragment_wanted, render
+from app.people import language as people_language
 from app.people import views as people
 from app.projects import api as projects_api
 from app.projects import views as projects_views
@@ -66,6 +68,7 @@ API: tuple[APIRouter, ...] = (
 )
 PAGES: tuple[APIRouter, ...] = (
     people.router,
+    people_language.router,
     projects_views.router,
     judgments_views.router,
     imports_views.router,
@@ -145,6 +148,7 @@ def create_app() -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(ForgedRequestGuard, refuse=refuse_forged)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Languages)
 
     @app.get("/healthz", include_in_schema=False)
     def healthz(session: SessionDep) -> dict[str, str]:

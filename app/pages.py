@@ -1,22 +1,25 @@
 """Jinja, safe Markdown, and the one way to answer with a page or a fragment.
 
 Each page gets one frozen dataclass derived from `Page`; its fields are the template's variables. `StrictUndefined` turns
-a misspelt one into an error, mypy checks the route. Words for people go through gettext from the first template on.
+a misspelt one into an error, mypy checks the route. Words, numbers and times are in the language of the request.
 A word said once after a redirect ("Ben is in") travels in a short-lived cookie, so it needs neither row nor session.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
-from gettext import NullTranslations
 from os import PathLike, stat_result
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 import nh3
+from babel.dates import format_date, format_timedelta
+from babel.numbers import format_decimal, format_percent, get_decimal_symbol
+from babel.units import format_unit
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -29,14 +32,13 @@ from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 from starlette.types import Scope
 
+from app import language
 from app.access import Person
 from app.settings import ROOT, get_settings
 
-LANGUAGE = "en"
 NOTICE_COOKIE = "tiebreak_notice"
-_translations = NullTranslations()
-gettext = _translations.gettext
-ngettext = _translations.ngettext
+gettext = language.gettext
+ngettext = language.ngettext
 _STATIC = ROOT / "static"
 _OF_ADDRESSES = ":/%#?=@[]!$&'()*+,;"
 
@@ -108,24 +110,21 @@ def markdown(text: str) -> Markup:
 
 def ago(moment: datetime) -> str:
     """How long ago, or in how long, in the largest unit that fits."""
-    seconds = (datetime.now(UTC) - moment).total_seconds()
-    size = abs(seconds)
-    if size < 45:
+    since = moment - datetime.now(UTC)
+    if abs(since.total_seconds()) < 45:
         return gettext("just now")
-    if size < 45 * 60:
-        n, words = round(size / 60), ngettext("%(n)d minute", "%(n)d minutes", round(size / 60))
-    elif size < 22 * 3600:
-        n, words = round(size / 3600) or 1, ngettext("%(n)d hour", "%(n)d hours", round(size / 3600) or 1)
-    else:
-        n, words = round(size / 86400) or 1, ngettext("%(n)d day", "%(n)d days", round(size / 86400) or 1)
-    frame = gettext("%(span)s ago") if seconds > 0 else gettext("in %(span)s")
-    return frame % {"span": words % {"n": n}}
+    return format_timedelta(since, add_direction=True, threshold=0.75, locale=language.locale())
+
+
+def exactly(moment: datetime) -> str:
+    """A point in time to the minute: Nov 25, 2026, 16:09 UTC."""
+    return f"{format_date(moment, locale=language.locale())}, {moment:%H:%M} UTC"
 
 
 def span(seconds: float) -> str:
     """A length of time: 4.2 s, 3 min 20 s, 2 h 5 min."""
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{decimal(f'{seconds:.1f}')} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -135,23 +134,30 @@ def span(seconds: float) -> str:
 
 
 def number(value: float) -> str:
-    """A count with its thousands apart (narrow no-break spaces), or a measure with three significant digits."""
+    """A count with its thousands apart, or a measure with three significant digits."""
     if isinstance(value, int) or float(value).is_integer():
-        return f"{int(value):,}".replace(",", "\u202f")
-    return f"{value:.3g}" if abs(value) < 100 else number(round(value))
+        return format_decimal(int(value), "#,##0", locale=language.locale())
+    return decimal(f"{value:.3g}") if abs(value) < 100 else number(round(value))
+
+
+def decimal(digits: str) -> str:
+    """Digits of a program with the decimal sign that people write here."""
+    return digits.replace(".", get_decimal_symbol(language.locale()))
 
 
 def percent(share: float) -> str:
-    return f"{share * 100:.1f}\u202f%"
+    locale = language.locale()
+    return format_percent(share, locale.percent_formats[None].pattern.replace("##0", "##0.0"), locale=locale)
 
 
 def size(n_bytes: float) -> str:
     """A file's size in the units that people read: kB and MB of a thousand."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.0f}\u202f{unit}" if unit == "B" else f"{n_bytes:.1f}\u202f{unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f}\u202fTB"
+    if n_bytes < 1000:
+        return gettext("%(n)d B", n=n_bytes)
+    power = min(int(math.log10(n_bytes)) // 3, 4)
+    unit = ("kilobyte", "megabyte", "gigabyte", "terabyte")[power - 1]
+    words = format_unit(n_bytes / 1000**power, f"digital-{unit}", "short", "#,##0.0", locale=language.locale())
+    return words.replace(" ", "\u00a0")
 
 
 def flags(attributes: dict[str, object]) -> Markup:
@@ -199,9 +205,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
-    env.install_gettext_translations(_translations, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
-    env.filters |= {one.__name__: one for one in (markdown, ago, span, number, percent, size, flags)}
-    env.globals |= {"asset": asset, "language": LANGUAGE}
+    env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+    env.filters |= {one.__name__: one for one in (markdown, ago, exactly, span, number, percent, size, flags)}
+    env.filters["translated"] = (
+        gettext  # words that are no constants: what is written by others is neither markup nor a format
+    )
+    env.globals |= {
+        "asset": asset,
+        "language": language.language,
+        "direction": language.direction,
+        "languages": language.LANGUAGES,
+    }
     return env
 
 
@@ -221,7 +235,7 @@ def render(request: Request, template: str, page: Page, *, status: int = 200) ->
     notice = "" if is_fragment_wanted(request) else unquote(request.cookies.get(NOTICE_COOKIE, ""))
     answer = HTMLResponse(html(request, template, page, notice=notice), status_code=status)
     answer.headers["cache-control"] = "private, no-cache"
-    answer.headers["vary"] = "HX-Request, Cookie"
+    answer.headers["vary"] = "HX-Request, Cookie, Accept-Language"
     if notice:
         answer.delete_cookie(NOTICE_COOKIE)
     return answer

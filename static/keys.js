@@ -43,7 +43,7 @@ function givePlace(event) {
   return true;
 }
 function closeSheets() {
-  for (const sheet of document.querySelectorAll(".desk details[open]")) sheet.open = false;
+  for (const sheet of document.querySelectorAll(".desk details[open], .tongues[open]")) sheet.open = false;
 }
 
 // Whoever dictates to their computer may turn single keys off (WCAG 2.1.4).

@@ -16,9 +16,10 @@ from uuid import UUID
 from app.errors import BadJudgment
 from app.kinds.form import read_choice, read_number, read_rest, write_rest
 from app.kinds.verdict import Asked, Verdict, fitting
+from app.language import marked
 
 NAME = "pair"
-TITLE = "Compare two"
+TITLE = marked("Compare two")
 SIZES = range(2, 3)
 
 

@@ -11,10 +11,11 @@ from uuid import UUID
 from app.errors import BadJudgment
 from app.kinds.form import read_number, read_rest, write_rest
 from app.kinds.verdict import Asked, Verdict, fitting
+from app.language import marked
 from app.preference import has_order
 
 NAME = "ranking"
-TITLE = "Put in order"
+TITLE = marked("Put in order")
 SIZES = range(2, 13)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.pages import gettext as _
-from app.pages import number, percent
+from app.pages import ngettext, number, percent
 
 SHARES = frozenset({"accuracy", "right_answers"})
 COUNTS = ("groups", "pairs", "questions")
@@ -43,7 +43,7 @@ def results_in_words(results: Mapping[str, Any]) -> Results:
     counts = {**before, **after}
     return Results(
         tuple(_change(name, before.get(name), after.get(name)) for name in names),
-        ", ".join(f"{number(counts[name])} {words}" for name, words in _counted().items() if counts.get(name)),
+        ", ".join(_counted(name, counts[name]) for name in COUNTS if counts.get(name)),
     )
 
 
@@ -68,8 +68,12 @@ def _words() -> dict[str, tuple[str, str]]:
     }
 
 
-def _counted() -> dict[str, str]:
-    return {"groups": _("groups"), "pairs": _("ordered pairs"), "questions": _("questions answered")}
+def _counted(name: str, n: int) -> str:
+    if name == "groups":
+        return ngettext("%(n)s group", "%(n)s groups", n, n=number(n))
+    if name == "pairs":
+        return ngettext("%(n)s ordered pair", "%(n)s ordered pairs", n, n=number(n))
+    return ngettext("%(n)s question answered", "%(n)s questions answered", n, n=number(n))
 
 
 def _rank(name: str) -> int:

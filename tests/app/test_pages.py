@@ -44,7 +44,7 @@ def test_markdown_neither_runs_nor_loads_anything(text: str) -> None:
         (timedelta(minutes=50), "1 hour ago"),
         (timedelta(hours=5), "5 hours ago"),
         (timedelta(days=3), "3 days ago"),
-        (timedelta(days=-7), "in 7 days"),
+        (timedelta(days=-7), "in 1 week"),
     ],
 )
 def test_it_says_how_long_ago(passed: timedelta, words: str) -> None:
@@ -52,14 +52,9 @@ def test_it_says_how_long_ago(passed: timedelta, words: str) -> None:
 
 
 def test_numbers_read_as_people_write_them() -> None:
-    assert [number(1234567), number(0.12345), number(12.0), number(1234.5)] == [
-        "1\u202f234\u202f567",
-        "0.123",
-        "12",
-        "1\u202f234",
-    ]
-    assert percent(0.8125) == "81.2\u202f%"
-    assert [size(900), size(1500), size(2_300_000_000)] == ["900\u202fB", "1.5\u202fkB", "2.3\u202fGB"]
+    assert [number(1234567), number(0.12345), number(12.0), number(1234.5)] == ["1,234,567", "0.123", "12", "1,234"]
+    assert percent(0.8125) == "81.2%"
+    assert [size(900), size(1500), size(2_300_000_000)] == ["900 B", "1.5\u00a0kB", "2.3\u00a0GB"]
     assert [span(4.25), span(42), span(200), span(7500)] == ["4.2 s", "42 s", "3 min 20 s", "2 h 5 min"]
 
 

@@ -1,0 +1,149 @@
+"""Brings the catalogues of `locale/` up to date with the code, and says what is left to translate: `make words`.
+
+Words are found in the templates, in the web application (whatever is given to `gettext`, `ngettext` or `marked`), and in
+the trainer's methods, whose titles and helps are announced in English and translated where the form is drawn. Places are
+files without line numbers, and nothing is guessed from similar words, so a change of code changes few lines here.
+
+Translate: write the words into `locale/<language>/LC_MESSAGES/tiebreak.po` and restart. A new language: copy
+`locale/tiebreak.pot` to such a folder and run this once.
+"""
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from babel.messages import Catalog, Message
+from babel.messages.extract import extract_from_file
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "locale"
+TEMPLATE = FOLDER / "tiebreak.pot"
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None}
+JINJA = {"extensions": "jinja2.ext.do", "trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
+MISTAKES = ROOT / "app" / "errors.py"
+
+
+def catalogues() -> dict[str, Path]:
+    return {path.parts[-3]: path for path in sorted(FOLDER.glob("*/LC_MESSAGES/tiebreak.po"))}
+
+
+def extracted() -> Catalog:
+    """Every word of today's code."""
+    found = Catalog(fuzzy=False, header_comment="# Tiebreak's words, in English, as `make words` found them.")
+    for path in sorted((ROOT / "app").rglob("*.py")):
+        _add(found, path, extract_from_file("python", path, KEYWORDS))
+    for path in sorted((ROOT / "templates").rglob("*.html")):
+        _add(found, path, extract_from_file("jinja2", path, KEYWORDS, options=JINJA))
+    for path in sorted((ROOT / "worker" / "methods").glob("*.py")):
+        for words in announced(ast.parse(path.read_text())):
+            found.add(words, locations=[(_name(path), 1)])
+    return found
+
+
+def _add(
+    catalogue: Catalog, path: Path, messages: Iterable[tuple[int, str | tuple[str, ...], list[str], str | None]]
+) -> None:
+    for _, words, _, context in messages:
+        catalogue.add(words, locations=[(_name(path), 1)], context=context)
+
+
+def announced(tree: ast.Module) -> Iterator[str]:
+    """The title of a method and the help of its settings."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and "TITLE" in ast.unparse(node.targets[0]):
+            yield dict(zip(_names(node.targets[0]), _values(node.value), strict=True))["TITLE"]
+        if isinstance(node, ast.Call):
+            yield from (
+                ast.literal_eval(one.value) for one in node.keywords if one.arg == "help" and _is_text(one.value)
+            )
+
+
+def _names(target: ast.expr) -> list[str]:
+    return ast.unparse(target).strip("()").split(", ")
+
+
+def _values(node: ast.expr) -> list[str]:
+    value = ast.literal_eval(node)
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def untranslated(catalogue: Catalog) -> list[Message]:
+    """Messages with a form that is empty."""
+    return [one for one in catalogue if one.id and not all(forms(one.string))]
+
+
+def forms(words: object) -> "list[str]":
+    """The forms of a message or of its translation: one, or one for each plural."""
+    return (
+        [words] if isinstance(words, str) else [str(one) for one in words] if isinstance(words, list | tuple) else [""]
+    )
+
+
+def unmarked() -> Iterator[str]:
+    """Mistakes raised with words that no catalogue can hold: places, and how the words begin."""
+    mistakes = {node.name for node in ast.parse(MISTAKES.read_text()).body if isinstance(node, ast.ClassDef)}
+    for path in sorted((ROOT / "app").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in mistakes and node.args:
+                words = node.args[0]
+                if isinstance(words, ast.JoinedStr) or _is_text(words):
+                    yield f"{_name(path)}:{node.lineno}: {ast.unparse(words)[:90]}"
+
+
+def write(path: Path, catalogue: Catalog) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        write_po(file, catalogue, width=120, sort_by_file=True, include_lineno=False, ignore_obsolete=True)
+
+
+def update() -> None:
+    """The list of words, then each catalogue: new words come in empty, words that are gone go."""
+    words = extracted()
+    before = read(TEMPLATE) if TEMPLATE.exists() else Catalog()
+    if {_key(one) for one in words} == {_key(one) for one in before}:
+        words.creation_date = before.creation_date
+    write(TEMPLATE, words)
+    for language, path in catalogues().items():
+        catalogue = read(path, language)
+        catalogue.update(words, no_fuzzy_matching=True)
+        catalogue.creation_date = words.creation_date
+        write(path, catalogue)
+
+
+def read(path: Path, language: str | None = None) -> Catalog:
+    with path.open("rb") as file:
+        return read_po(file, locale=language, abort_invalid=True)
+
+
+def _key(message: Message) -> tuple[object, object]:
+    return message.context, message.id
+
+
+def main() -> int:
+    """What is left is listed; the exit status says whether anything is left to translate."""
+    update()
+    left = {language: untranslated(read(path, language)) for language, path in catalogues().items()}
+    for language, messages in left.items():
+        for one in messages:
+            print(f"{language}: {one.id!r}")
+    loose = list(unmarked())
+    print(*(f"not marked: {one}" for one in loose), sep="\n")
+    counts = ", ".join(f"{language} {len(messages)}" for language, messages in left.items())
+    print(
+        f"{len(list(extracted())) - 1} messages; untranslated: {counts}; mistakes with words that are not marked: {len(loose)}"
+    )
+    return int(any(left.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
