@@ -76,7 +76,7 @@ PROGRAMS = {
         "admins", "/checkpoints/{checkpoint}/files/model.safetensors", "read"
     ),
 }
-OPEN_PAGES = {"GET /sign-in", "POST /sign-in", "POST /sign-out", "GET /"}
+OPEN_PAGES = {"GET /sign-in", "POST /sign-in", "POST /sign-out", "POST /language", "GET /"}
 BROWSERS = {
     "GET /people": Line("admins", "/people"),
     "POST /people": Line("admins", "/people"),
