@@ -78,7 +78,12 @@ def gettext(message: str, /, **values: object) -> str:
 
 def ngettext(one: str, many: str, n: int, /, **values: object) -> str:
     """The form that fits the number `n`, which is itself filled in as `%(num)d`."""
-    return _catalogue(language()).ngettext(one, many, n) % {"num": n, **values}
+    return form(one, many, n) % {"num": n, **values}
+
+
+def form(one: str, many: str, n: int) -> str:
+    """The form that fits `n`, with nothing filled in: templates do that themselves."""
+    return _catalogue(language()).ngettext(one, many, n)
 
 
 def marked(message: str) -> str:

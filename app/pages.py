@@ -205,7 +205,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
-    env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+    env.install_gettext_callables(gettext, language.form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
     env.filters |= {one.__name__: one for one in (markdown, ago, exactly, span, number, percent, size, flags)}
     env.filters["translated"] = (
         gettext  # words that are no constants: what is written by others is neither markup nor a format
