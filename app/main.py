@@ -33,6 +33,7 @@ from app.pages import Assets, Page, is_fragment_wanted, render
 from app.people import language as people_language
 from app.people import views as people
 from app.projects import api as projects_api
+from app.projects import settings_page as project_settings
 from app.projects import views as projects_views
 from app.queue import api as queue_api
 from app.runs import api as runs_api
@@ -69,6 +70,7 @@ API: tuple[APIRouter, ...] = (
 PAGES: tuple[APIRouter, ...] = (
     people.router,
     people_language.router,
+    project_settings.router,
     projects_views.router,
     judgments_views.router,
     imports_views.router,

@@ -1,4 +1,4 @@
-"""Projects for programs: make one, list them, see one with its counts."""
+"""Projects for programs: make one, change it, list them, see one with its counts."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -6,25 +6,46 @@ from datetime import datetime
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from app.access import MayMakeProjects, MayRead
+from app.access import MayAdminister, MayMakeProjects, MayRead
 from app.db import SessionDep
 from app.keyset import After, Limit, cut, link_next
 from app.models import Project
-from app.projects.queries import Counts, counts, project_for, projects_page
-from app.projects.service import create_project
+from app.models.project import OUTCOMES
+from app.projects.queries import Counts, counts, managed_project, project_for, projects_page
+from app.projects.service import change_settings, create_project
+from app.projects.settings import settings_of
 
 router = APIRouter(tags=["projects"])
 
 
-class NewProject(BaseModel):
+class SettingsGiven(BaseModel):
+    """What may be set; all of it has a usual value."""
+
     model_config = ConfigDict(extra="forbid")
 
-    slug: str
-    name: str
-    kind: str
     guidelines: str = ""
     judgments_per_item: int = 1
     lease_minutes: int = 30
+    outcomes: list[str] = list(OUTCOMES)
+    asks_strength: bool = False
+    dimensions: list[str] = []
+    comments: str = "optional"
+    comment_min_length: int = 0
+    item_order: str = "random"
+    gold_share: float = 0.05
+    repeat_share: float = 0.0
+
+
+class NewProject(SettingsGiven):
+    slug: str
+    name: str
+    kind: str
+
+
+class Changes(SettingsGiven):
+    """What is left out stays as it is."""
+
+    name: str = ""
 
 
 class CountsAnswer(BaseModel):
@@ -45,6 +66,13 @@ class ProjectAnswer(BaseModel):
     judgments_per_item: int
     lease_minutes: int
     outcomes: list[str]
+    asks_strength: bool
+    dimensions: list[str]
+    comments: str
+    comment_min_length: int
+    item_order: str
+    gold_share: float
+    repeat_share: float
     created_at: datetime
     counts: CountsAnswer
 
@@ -53,14 +81,10 @@ def answer(project: Project, numbers: Counts) -> ProjectAnswer:
     return ProjectAnswer(
         id=project.id,
         slug=project.slug,
-        name=project.name,
         kind=project.kind,
-        guidelines=project.guidelines,
-        judgments_per_item=project.judgments_per_item,
-        lease_minutes=project.lease_minutes,
-        outcomes=project.outcomes,
         created_at=project.created_at,
         counts=CountsAnswer(**asdict(numbers)),
+        **settings_of(project).as_columns(),
     )
 
 
@@ -84,4 +108,13 @@ def list_projects(
 @router.get("/projects/{slug}")
 def show_project(slug: str, person: MayRead, session: SessionDep) -> ProjectAnswer:
     project = project_for(session, person, slug)
+    return answer(project, counts(session, [project])[project.id])
+
+
+@router.patch("/projects/{slug}")
+def change_project(slug: str, changes: Changes, person: MayAdminister, session: SessionDep) -> ProjectAnswer:
+    """Change settings; those that are left out stay. Items follow the number of judgments wanted."""
+    project = managed_project(session, person, slug)
+    change_settings(session, person, project, **changes.model_dump(exclude_unset=True))
+    session.flush()
     return answer(project, counts(session, [project])[project.id])

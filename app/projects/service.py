@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import case, delete, func, update
 from sqlalchemy.dialects.postgresql import insert
@@ -12,38 +14,25 @@ from app.errors import BadInput, Conflict, NotFound
 from app.kinds import kind_named
 from app.models import Audit, Item, Membership, Project, User
 from app.people import service as people
+from app.projects.settings import ProjectSettings, checked, consequences, settings_of
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 RESERVED = frozenset({"new"})  # an address of our own
-LONGEST_NAME = 200
-LONGEST_GUIDELINES = 50_000
-MOST_JUDGMENTS = 1000
-LONGEST_LEASE = 10_080
 
 
-def create_project(
-    session: Session,
-    person: Person,
-    *,
-    slug: str,
-    name: str,
-    kind: str,
-    guidelines: str = "",
-    judgments_per_item: int = 1,
-    lease_minutes: int = 30,
-) -> Project:
-    """Raises BadInput with the field that is wrong, Conflict for a slug that is taken."""
+def create_project(session: Session, person: Person, *, slug: str, kind: str, **given: Any) -> Project:
+    """`given` are fields of `ProjectSettings`, of which only the name must be there.
+
+    Raises BadInput with the field that is wrong, Conflict for a slug that is taken.
+    """
     if _SLUG.fullmatch(slug) is None or slug in RESERVED:
         raise BadInput(
             "the short name goes into addresses: 1 to 63 small letters, digits and hyphens, beginning with a letter or "
             f"digit, and not “{'”, “'.join(RESERVED)}”",
             field="slug",
         )
-    values = {
-        "slug": slug,
-        "kind": kind_named(kind).NAME,
-        **_settings(name, guidelines, judgments_per_item, lease_minutes),
-    }
+    settings = checked(ProjectSettings(**given))
+    values = {"slug": slug, "kind": kind_named(kind).NAME, **settings.as_columns()}
     added = session.scalars(insert(Project).values(values).on_conflict_do_nothing().returning(Project)).one_or_none()
     if added is None:
         raise Conflict(f"there is a project “{slug}” already; choose another short name", field="slug")
@@ -57,66 +46,41 @@ def slug_of(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63].rstrip("-")
 
 
-def _settings(name: str, guidelines: str, judgments_per_item: int, lease_minutes: int) -> dict[str, str | int]:
-    """What may be changed later too, as it is stored."""
-    name = name.strip()
-    if not 0 < len(name) <= LONGEST_NAME:
-        raise BadInput(f"a project needs a name of at most {LONGEST_NAME} characters", field="name")
-    guidelines = guidelines.replace("\r\n", "\n").strip()
-    if len(guidelines) > LONGEST_GUIDELINES:
-        raise BadInput(
-            f"the guidelines have {len(guidelines):,} characters; {LONGEST_GUIDELINES:,} are allowed",
-            field="guidelines",
-        )
-    for field, words in (("name", name), ("guidelines", guidelines)):
-        if re.search("[\0\ud800-\udfff]", words):
-            raise BadInput(
-                f"the {field} holds a character that cannot be stored, such as NUL; take it out", field=field
-            )
-    if not 1 <= judgments_per_item <= MOST_JUDGMENTS:
-        raise BadInput(f"judgments per item are 1 to {MOST_JUDGMENTS}", field="judgments_per_item")
-    if not 1 <= lease_minutes <= LONGEST_LEASE:
-        raise BadInput(f"a lease is 1 to {LONGEST_LEASE} minutes (a week) long", field="lease_minutes")
-    return {
-        "name": name,
-        "guidelines": guidelines,
-        "judgments_per_item": judgments_per_item,
-        "lease_minutes": lease_minutes,
-    }
+def change_settings(session: Session, person: Person, project: Project, **given: Any) -> list[str]:
+    """Change the settings that are given; says what that means for work under way.
 
-
-def change_settings(
-    session: Session,
-    person: Person,
-    project: Project,
-    *,
-    name: str,
-    guidelines: str,
-    judgments_per_item: int,
-    lease_minutes: int,
-) -> None:
-    """Items follow the number of judgments wanted; what is judged or lent out already stays."""
-    values = _settings(name, guidelines, judgments_per_item, lease_minutes)
-    changed = {field: value for field, value in values.items() if getattr(project, field) != value}
+    Items follow the number of judgments wanted; what is judged or lent out already stays. The row is locked, so that of
+    two who change it at once the second one sees what the first one did.
+    """
+    session.refresh(project, with_for_update={"key_share": True})
+    before = settings_of(project)
+    after = checked(replace(before, **given))
+    old, new = before.as_columns(), after.as_columns()
+    changed = {field: [old[field], value] for field, value in new.items() if old[field] != value}
     if not changed:
-        return
-    for field, value in changed.items():
+        return []
+    for field, (_, value) in changed.items():
         setattr(project, field, value)
     if "judgments_per_item" in changed:
-        _set_wanted(session, project, judgments_per_item)
-    session.add(
-        Audit(user_id=person.id, action="project.changed", subject=project.slug, detail={"changed": [*changed]})
-    )
+        _set_wanted(session, project, after.judgments_per_item)
+    told = {field: values for field, values in changed.items() if field != "guidelines"}  # too long for a list
+    detail = {"changed": [*changed], "values": told}
+    session.add(Audit(user_id=person.id, action="project.changed", subject=project.slug, detail=detail))
+    return consequences(before, after)
 
 
 def _set_wanted(session: Session, project: Project, wanted: int) -> None:
-    """Raise every item to `wanted`, or lower it as far as its open slots go: open = wanted − leased − counted holds."""
+    """Raise every item to `wanted`, or lower it as far as its open slots go: open = wanted − leased − counted holds.
+
+    Items with a known answer have no slots, and a repeat wants the one judgment that it was made for.
+    """
     change = case(
         (Item.wanted < wanted, wanted - Item.wanted), else_=-func.least(Item.open_slots, Item.wanted - wanted)
     )
+    ordinary = (Item.project_id == project.id, Item.gold.is_(None), Item.repeat_of.is_(None))
     session.execute(
         update(Item)
-        .where(Item.project_id == project.id, Item.wanted != wanted)
+        .where(*ordinary, Item.wanted != wanted)
         .values(wanted=Item.wanted + change, open_slots=Item.open_slots + change)
     )
 

@@ -1,16 +1,16 @@
-"""Pages: the projects of this place, one of them, a new one, its settings and members."""
+"""Pages: the projects of this place, and one of them with its members."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
-from app.access import Admin, Person, SignedIn
+from app.access import Person, SignedIn
 from app.db import SessionDep
-from app.errors import BadInput, Conflict, Mistake, NotFound
-from app.forms import Fields, RowNumber, whole_number
+from app.errors import BadInput, Mistake, NotFound
+from app.forms import Fields, RowNumber
 from app.keyset import After, cut
 from app.kinds import KINDS, Kind, kind_named
 from app.models import Dataset, Project, User
@@ -43,24 +43,6 @@ class ProjectPage(Page):
     email: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProjectFormPage(Page):
-    """A new project, when `project` is None, or the settings of one. `entered` is what stands in the fields."""
-
-    project: Project | None
-    entered: Mapping[str, object]
-    kinds: Sequence[Kind] = KINDS
-    mistake: Mistake | None = None
-    limits: Mapping[str, int] = field(
-        default_factory=lambda: {
-            "name": service.LONGEST_NAME,
-            "guidelines": service.LONGEST_GUIDELINES,
-            "judgments_per_item": service.MOST_JUDGMENTS,
-            "lease_minutes": service.LONGEST_LEASE,
-        }
-    )
-
-
 @router.get("/")
 def front_page() -> Response:
     return RedirectResponse("/projects", status_code=303)
@@ -77,31 +59,6 @@ def projects(request: Request, session: SessionDep, person: SignedIn, after: Aft
         next_after=page.next_after,
     )
     return render(request, "projects/projects.html", shown)
-
-
-@router.get("/projects/new")
-def new_project(request: Request, person: Admin) -> Response:
-    usual = {"kind": KINDS[0].NAME, "judgments_per_item": 1, "lease_minutes": 30}
-    return render(request, "projects/project_form.html", ProjectFormPage(person=person, project=None, entered=usual))
-
-
-@router.post("/projects")
-def create_project(request: Request, session: SessionDep, person: Admin, form: Fields) -> Response:
-    try:
-        project = service.create_project(
-            session,
-            person,
-            slug=form.get("slug", "").strip() or service.slug_of(form.get("name", "")),
-            name=form.get("name", ""),
-            kind=form.get("kind", ""),
-            guidelines=form.get("guidelines", ""),
-            judgments_per_item=whole_number(form, "judgments_per_item"),
-            lease_minutes=whole_number(form, "lease_minutes"),
-        )
-    except (BadInput, Conflict) as mistake:
-        page = ProjectFormPage(person=person, project=None, entered=form, mistake=mistake)
-        return render(request, "projects/project_form.html", page, status=mistake.status)
-    return go_to(request, f"/projects/{project.slug}", notice=_("The project is there. Now bring in its prompts."))
 
 
 @router.get("/projects/{slug}")
@@ -126,32 +83,6 @@ def project_page(
         mistake=mistake,
         email=email,
     )
-
-
-@router.get("/projects/{slug}/settings")
-def settings(request: Request, session: SessionDep, person: SignedIn, slug: str) -> Response:
-    project = managed_project(session, person, slug)
-    page = ProjectFormPage(person=person, project=project, entered=vars(project))
-    return render(request, "projects/project_form.html", page)
-
-
-@router.post("/projects/{slug}/settings")
-def change_settings(request: Request, session: SessionDep, person: SignedIn, slug: str, form: Fields) -> Response:
-    project = managed_project(session, person, slug)
-    try:
-        service.change_settings(
-            session,
-            person,
-            project,
-            name=form.get("name", ""),
-            guidelines=form.get("guidelines", ""),
-            judgments_per_item=whole_number(form, "judgments_per_item"),
-            lease_minutes=whole_number(form, "lease_minutes"),
-        )
-    except BadInput as mistake:
-        page = ProjectFormPage(person=person, project=project, entered=form, mistake=mistake)
-        return render(request, "projects/project_form.html", page, status=mistake.status)
-    return go_to(request, f"/projects/{slug}", notice=_("Saved."))
 
 
 @router.post("/projects/{slug}/members")

@@ -51,6 +51,7 @@ PROGRAMS = {
     "POST /projects": Line("admins", "/projects", "admin", {"slug": "new-one", "name": "New", "kind": "pair"}),
     "GET /projects": Line("everybody", "/projects", "read"),
     "GET /projects/{slug}": Line("members", "/projects/words", "read"),
+    "PATCH /projects/{slug}": Line("data", "/projects/words", "admin"),
     "POST /projects/{slug}/next": Line("members", "/projects/words/next", "judge"),
     "POST /assignments/{assignment_id}/judgment": Line("owner", "/assignments/9/judgment", "judge", JUDGMENT),
     "POST /judgments/{judgment_id}/revise": Line("owner", "/judgments/9/revise", "judge", JUDGMENT),
@@ -89,6 +90,7 @@ BROWSERS = {
     "GET /projects/new": Line("admins", "/projects/new"),
     "POST /projects": Line("admins", "/projects"),
     "GET /projects/{slug}": Line("members", "/projects/words"),
+    "POST /projects/preview": Line("who manages something", "/projects/preview"),
     "GET /projects/{slug}/settings": Line("managers", "/projects/words/settings"),
     "POST /projects/{slug}/settings": Line("managers", "/projects/words/settings"),
     "POST /projects/{slug}/members": Line("managers", "/projects/words/members"),
@@ -152,16 +154,18 @@ def names(routers: tuple[Any, ...]) -> set[str]:
 def ask(caller: TestClient, name: str, line: Line, place: Place, prefix: str = "") -> Any:
     method = name.split(maxsplit=1)[0]
     path = prefix + line.path.format(**place.numbers)
-    if method != "POST":
+    if method in {"GET", "HEAD"}:
         return caller.request(method, path)
     headers = {"Idempotency-Key": "one"}
-    return caller.post(path, json=line.body, headers=headers) if prefix else caller.post(path, data=line.body)
+    if prefix:
+        return caller.request(method, path, json=line.body, headers=headers)
+    return caller.request(method, path, data=line.body)
 
 
 def refusals(caller: TestClient, lines: dict[str, Line], place: Place, prefix: str = "") -> dict[str, int | None]:
     """What each route answers, None for those that let the caller in; those that change something come last."""
     found: dict[str, int | None] = {}
-    for name in sorted(lines, key=lambda name: (name.startswith("POST"), name.endswith("remove"))):
+    for name in sorted(lines, key=lambda name: (not name.startswith(("GET", "HEAD")), name.endswith("remove"))):
         status = ask(caller, name, lines[name], place, prefix).status_code
         assert status < 500, name
         found[name] = status if status in {401, 403, 404} and status != _of_nothing(name) else IN

@@ -118,3 +118,38 @@ def test_an_unknown_project_is_not_found(ada_api: TestClient, slug: str):
     answer = ada_api.get(f"{URL}/{slug}")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_every_setting_can_be_given_and_changed(ada_api: TestClient):
+    given = {"outcomes": ["ranked", "skip"], "asks_strength": True, "dimensions": ["honest"], "comments": "required"}
+    given |= {"comment_min_length": 3, "item_order": "priority", "gold_share": 0.1, "repeat_share": 0.02}
+    told = ada_api.post(URL, json=NEW | given).json()
+    assert {name: told[name] for name in given} == given
+    changed = ada_api.patch(f"{URL}/p", json={"dimensions": [], "judgments_per_item": 3})
+    assert changed.status_code == 200
+    assert changed.json() == told | {"dimensions": [], "judgments_per_item": 3}
+    assert ada_api.get(f"{URL}/p").json() == changed.json()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"outcomes": ["tie"]},
+        {"dimensions": ["a", "A"]},
+        {"dimensions": ["a\nb"]},
+        {"comments": "no"},
+        {"comment_min_length": 10**30},
+        {"item_order": ""},
+        {"gold_share": 0.6},
+        {"repeat_share": "much"},
+        {"name": ""},
+        {"slug": "q"},
+        {"kind": "ranking"},
+    ],
+)
+def test_a_change_that_is_wrong_names_its_field_and_changes_nothing(ada_api: TestClient, change: dict[str, Any]):
+    told = ada_api.post(URL, json=NEW).json()
+    answer = ada_api.patch(f"{URL}/p", json={"lease_minutes": 7} | change)
+    assert answer.status_code == 422
+    assert answer.json()["field"] == next(iter(change))
+    assert ada_api.get(f"{URL}/p").json() == told

@@ -112,7 +112,7 @@ def test_settings_are_checked_and_traced(session: Session, ada: Person):
     change_settings(session, ada, project, **settings(project, name="Q", lease_minutes=5))
     assert (project.name, project.lease_minutes) == ("Q", 5)
     trace = session.scalars(select(Audit.detail).where(Audit.action == "project.changed")).one()
-    assert trace == {"changed": ["name", "lease_minutes"]}
+    assert trace == {"changed": ["name", "lease_minutes"], "values": {"name": ["P", "Q"], "lease_minutes": [30, 5]}}
 
 
 def test_members_come_and_go(session: Session, ada: Person):

@@ -1,0 +1,155 @@
+"""Everything that can be set about a project, with what is usual and what is allowed, and what a change means. Pure.
+
+The columns of `models.Project` have the same names. `checked` is asked whoever brings the values, a form or a program;
+it raises BadInput that names the field.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from app.errors import BadInput
+from app.kinds.verdict import LONGEST_COMMENT
+from app.models import Project
+from app.models.project import COMMENTS, ORDERS, OUTCOMES
+from app.pages import gettext as _
+
+LONGEST_NAME = 200
+LONGEST_GUIDELINES = 50_000
+MOST_JUDGMENTS = 1000
+LONGEST_LEASE = 10_080
+MOST_DIMENSIONS = 12
+LONGEST_DIMENSION = 60
+LARGEST_SHARE = 0.5
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectSettings:
+    """What is usual when nothing is said. `gold_share` and `repeat_share` are shares of turns, 0 to 0.5."""
+
+    name: str
+    guidelines: str = ""
+    judgments_per_item: int = 1
+    lease_minutes: int = 30
+    outcomes: Sequence[str] = OUTCOMES
+    asks_strength: bool = False
+    dimensions: Sequence[str] = ()
+    comments: str = "optional"
+    comment_min_length: int = 0
+    item_order: str = "random"
+    gold_share: float = 0.05
+    repeat_share: float = 0.0
+
+    def as_columns(self) -> dict[str, Any]:
+        return asdict(self) | {"outcomes": list(self.outcomes), "dimensions": list(self.dimensions)}
+
+
+NAMES = tuple(one.name for one in fields(ProjectSettings))
+
+
+def settings_of(project: Project) -> ProjectSettings:
+    return ProjectSettings(**{name: getattr(project, name) for name in NAMES})
+
+
+def checked(given: ProjectSettings) -> ProjectSettings:
+    """The settings as they are stored."""
+    _check_numbers(given)
+    _check_choices(given)
+    return replace(
+        given,
+        name=_clean_name(given.name),
+        guidelines=_clean_guidelines(given.guidelines),
+        outcomes=[outcome for outcome in OUTCOMES if outcome in given.outcomes],
+        dimensions=clean_dimensions(given.dimensions),
+    )
+
+
+def _clean_name(name: str) -> str:
+    name = name.strip()
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise BadInput(f"a project needs a name of at most {LONGEST_NAME} characters", field="name")
+    return _storable(name, "name")
+
+
+def _clean_guidelines(words: str) -> str:
+    words = words.replace("\r\n", "\n").strip()
+    if len(words) > LONGEST_GUIDELINES:
+        raise BadInput(
+            f"the guidelines have {len(words):,} characters; {LONGEST_GUIDELINES:,} are allowed", field="guidelines"
+        )
+    return _storable(words, "guidelines")
+
+
+def _storable(words: str, field: str) -> str:
+    if _UNSTORABLE.search(words):
+        raise BadInput(f"the {field} holds a character that cannot be stored, such as NUL; take it out", field=field)
+    return words
+
+
+def _check_numbers(given: ProjectSettings) -> None:
+    if not 1 <= given.judgments_per_item <= MOST_JUDGMENTS:
+        raise BadInput(f"judgments per item are 1 to {MOST_JUDGMENTS}", field="judgments_per_item")
+    if not 1 <= given.lease_minutes <= LONGEST_LEASE:
+        raise BadInput(f"a lease is 1 to {LONGEST_LEASE} minutes (a week) long", field="lease_minutes")
+    if not 0 <= given.comment_min_length <= LONGEST_COMMENT:
+        raise BadInput(
+            f"the least length of a comment is 0 to {LONGEST_COMMENT} characters", field="comment_min_length"
+        )
+    for field in ("gold_share", "repeat_share"):
+        if not 0 <= getattr(given, field) <= LARGEST_SHARE:  # nan is refused as well
+            raise BadInput("this share of turns is 0 to 50 %; as a number for programs, 0 to 0.5", field=field)
+
+
+def _check_choices(given: ProjectSettings) -> None:
+    unknown = [outcome for outcome in given.outcomes if outcome not in OUTCOMES]
+    if unknown:
+        raise BadInput(f"“{unknown[0][:40]}” is no outcome; there is {', '.join(OUTCOMES)}", field="outcomes")
+    if "ranked" not in given.outcomes:
+        raise BadInput("“ranked”, the choice itself, is always offered; leave it in", field="outcomes")
+    if given.comments not in COMMENTS:
+        raise BadInput(f"comments are one of {', '.join(COMMENTS)}", field="comments")
+    if given.item_order not in ORDERS:
+        raise BadInput(f"the order of items is one of {', '.join(ORDERS)}", field="item_order")
+
+
+def clean_dimensions(names: Sequence[str]) -> list[str]:
+    """Names of dimensions in their order; empty ones are left out. No two may be read as the same."""
+    cleaned = [name.strip() for name in names if name.strip()]
+    if len(cleaned) > MOST_DIMENSIONS:
+        raise BadInput(f"a project has at most {MOST_DIMENSIONS} dimensions", field="dimensions")
+    seen: set[str] = set()
+    for name in cleaned:
+        if len(name) > LONGEST_DIMENSION:
+            raise BadInput(
+                f"“{name[:40]}…” is too long: a dimension's name has at most {LONGEST_DIMENSION} characters",
+                field="dimensions",
+            )
+        if _CONTROL.search(name):
+            raise BadInput("a dimension's name is one line without control characters", field="dimensions")
+        if name.casefold() in seen:
+            raise BadInput(f"“{name}” is there twice; each dimension needs a name of its own", field="dimensions")
+        seen.add(name.casefold())
+    return cleaned
+
+
+def consequences(before: ProjectSettings, after: ProjectSettings) -> list[str]:
+    """What a change means for work under way, one sentence each."""
+    said = []
+    if after.judgments_per_item > before.judgments_per_item:
+        said.append(_("Items that were done are open again, until they have the number that is wanted now."))
+    if after.judgments_per_item < before.judgments_per_item:
+        said.append(_("Judgments that are made stay and count; turns that people have open may be finished."))
+    if set(before.outcomes) - set(after.outcomes):
+        said.append(_("Judgments with an answer that is no longer offered stay as they are."))
+    if set(before.dimensions) - set(after.dimensions):
+        said.append(_("What was said about a dimension that is gone stays with its judgments."))
+    if after.lease_minutes != before.lease_minutes:
+        said.append(_("Turns that are open keep their time until they are looked at again."))
+    if after.item_order != before.item_order:
+        said.append(_("The new order holds from everybody's next turn."))
+    if after.comments != before.comments or after.comment_min_length != before.comment_min_length:
+        said.append(_("Comments that are written stay; the new rule holds from the next judgment."))
+    return said
