@@ -16,6 +16,7 @@ from app.models.prompt import Prompt
 from app.models.response import Response
 from app.models.run import Run
 from app.models.run_metric import RunMetric
+from app.models.sign_in_attempt import SignInAttempt
 from app.models.table import Table
 from app.models.trainer import Trainer
 from app.models.user import User
@@ -37,6 +38,7 @@ __all__ = [
     "Response",
     "Run",
     "RunMetric",
+    "SignInAttempt",
     "Table",
     "Trainer",
     "User",

@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.table import CreatedAt, RowId, Table
@@ -12,7 +12,7 @@ class Invitation(Table):
     """A link by which somebody makes an account of their own, once, until it expires.
 
     `role` is what they become: annotator or manager of the project, or admin of this place, which needs no project. Only
-    the link's hash is stored.
+    the link's hash is stored. `note` says for whom it was made, to those who made it.
     """
 
     __tablename__ = "invitation"
@@ -27,6 +27,7 @@ class Invitation(Table):
     token_hash: Mapped[bytes]
     role: Mapped[str]
     project_id: Mapped[int | None] = mapped_column(ForeignKey("project.id"))
+    note: Mapped[str] = mapped_column(server_default=text("''"))
     invited_by: Mapped[int] = mapped_column(ForeignKey("user.id"))
     created_at: Mapped[CreatedAt]
     expires_at: Mapped[datetime]
