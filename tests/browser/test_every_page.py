@@ -1,5 +1,6 @@
-"""Every page at both widths and in both themes: nothing sticks out to the side, no script complains.
+"""Every page at both widths and in both themes: nothing sticks out to the side, no script complains, axe finds nothing.
 
+The pages are those of the app's routes: one that is not looked at fails the last test.
 With TIEBREAK_SCREENSHOTS=folder the pictures are kept there, for people to look at.
 """
 
@@ -7,8 +8,12 @@ import os
 from pathlib import Path
 
 import pytest
+from fastapi.routing import APIRoute
+from sqlalchemy import Engine
 
+from app.main import PAGES
 from app.models import User
+from tests.browser.axe import violations
 from tests.browser.conftest import Open
 from tests.browser.full_place import fill
 
@@ -36,11 +41,26 @@ ADAS = {
     "people": "/people",
     "tokens": "/tokens",
 }
+# Routes that answer with no page of their own.
+PARTS = {
+    "/": "leads to the projects",
+    "/runs/new/launch_form": "part of /runs/new",
+    "/runs/{run_id}/progress": "part of /runs/{run_id}",
+}
+# What readers may set for themselves (WCAG 1.4.12).
+SPACED = """
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync("* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important } p { margin-bottom: 2em !important }");
+    document.adoptedStyleSheets = [sheet];
+"""
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_every_page_fits(visit: Open, ada: User, ben: User, cleo: User, width: str, theme: str, tmp_path: Path) -> None:
+def test_every_page_fits_and_axe_finds_nothing(
+    visit: Open, ada: User, ben: User, cleo: User, width: str, theme: str, tmp_path: Path
+) -> None:
     rows = fill(ada, ben)
     folder = Path(os.environ.get("TIEBREAK_SCREENSHOTS") or tmp_path)
     told = {
@@ -49,13 +69,44 @@ def test_every_page_fits(visit: Open, ada: User, ben: User, cleo: User, width: s
         "has_touch": width == "phone",
         "is_mobile": width == "phone",
     }
-    too_wide = {}
+    too_wide, broken = {}, {}
     for person, places in ((None, NOBODYS), (ben, BENS), (ada, ADAS | rows)):
         page = visit(person, "/sign-in", **told)
         for name, path in places.items():
             page.goto(path)
             page.screenshot(path=folder / f"{name}_{width}_{theme}.png", full_page=not name.startswith("judge"))
-            sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            if sideways:
-                too_wide[name] = sideways
-    assert too_wide == {}
+            too_wide[name] = page.evaluate(SIDEWAYS)
+            broken[name] = violations(page, of_colours_only=theme == "dark")
+    assert {name: found for name, found in broken.items() if found} == {}
+    assert {name: pixels for name, pixels in too_wide.items() if pixels} == {}
+
+
+def test_every_page_fits_a_narrow_window_with_more_space_between_letters(
+    visit: Open, ada: User, ben: User, cleo: User
+) -> None:
+    """320 pixels are a desk's 1280 at four times the size (WCAG 1.4.10)."""
+    rows = fill(ada, ben)
+    too_wide = {}
+    for person, places in ((None, NOBODYS), (ben, BENS), (ada, ADAS | rows)):
+        page = visit(person, "/sign-in", viewport={"width": 320, "height": 640}, locale="de")
+        for name, path in places.items():
+            page.goto(path)
+            page.evaluate(SPACED)
+            too_wide[name] = page.evaluate(SIDEWAYS)
+    assert {name: pixels for name, pixels in too_wide.items() if pixels} == {}
+
+
+def test_no_page_is_left_out(database: Engine, ada: User, ben: User, cleo: User) -> None:
+    seen = {*NOBODYS.values(), *BENS.values(), *(ADAS | fill(ada, ben)).values()}
+    routes = [route for router in PAGES for route in router.routes if isinstance(route, APIRoute)]
+    pages = {route.path for route in routes if "GET" in route.methods}
+    looked_at = {next(one.path for one in routes if one.path_regex.match(path)) for path in seen}
+    assert pages - looked_at == set(PARTS)
+
+
+def test_axe_would_find_something(visit: Open) -> None:
+    """Otherwise that it finds nothing would say nothing."""
+    page = visit(None, "/sign-in")
+    page.evaluate("document.querySelector('label').remove(); document.querySelector('h1').style.color = '#ccc'")
+    assert {one.split(":")[0] for one in violations(page)} >= {"label", "color-contrast"}
+    assert {one.split(":")[0] for one in violations(page, of_colours_only=True)} == {"color-contrast"}
