@@ -27,6 +27,7 @@ from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedI
 from app.imports import api as imports_api
 from app.imports import views as imports_views
 from app.judgments import api as judgments_api
+from app.judgments import differences
 from app.judgments import views as judgments_views
 from app.language import Languages
 from app.pages import Assets, Page, is_fragment_wanted, render
@@ -73,6 +74,7 @@ PAGES: tuple[APIRouter, ...] = (
     project_settings.router,
     projects_views.router,
     judgments_views.router,
+    differences.router,
     imports_views.router,
     datasets_views.router,
     runs_views.router,

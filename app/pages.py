@@ -1,4 +1,4 @@
-"""Jinja, safe Markdown, and the one way to answer with a page or a fragment.
+"""Jinja, and the one way to answer with a page or a fragment.
 
 Each page gets one frozen dataclass derived from `Page`; its fields are the template's variables. `StrictUndefined` turns
 a misspelt one into an error, mypy checks the route. Words, numbers and times are in the language of the request.
@@ -7,7 +7,6 @@ A word said once after a redirect ("Ben is in") travels in a short-lived cookie,
 
 import hashlib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-import nh3
 from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal, format_percent, get_decimal_symbol
 from babel.units import format_unit
@@ -24,16 +22,14 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
-from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
-from markdown_it.rules_core import StateCore
-from markdown_it.token import Token
-from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 from starlette.types import Scope
 
 from app import language
 from app.access import Person
+from app.reading.conversation import conversation
+from app.reading.difference import are_alike
+from app.reading.markdown import markdown
 from app.settings import ROOT, get_settings
 
 NOTICE_COOKIE = "tiebreak_notice"
@@ -48,64 +44,6 @@ class Page:
     """What every page knows: who is looking."""
 
     person: Person | None
-
-
-class _Renderer(RendererHTML):
-    """A wide table scrolls by itself instead of the page."""
-
-    def table_open(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
-        return '<div class="scroll" tabindex="0">' + self.renderToken(tokens, at, options, env)
-
-    def th_open(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
-        """A column's side as a class, since the policy refuses a style."""
-        side = str(tokens[at].attrs.pop("style", "")).removeprefix("text-align:")
-        if side in {"right", "center"}:
-            tokens[at].attrSet("class", side)
-        return self.renderToken(tokens, at, options, env)
-
-    td_open = th_open
-
-    def table_close(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
-        return self.renderToken(tokens, at, options, env) + "</div>"
-
-
-def _lower_headings(state: StateCore) -> None:
-    """A text's own headings rank below the page's, without a gap, whichever levels the text uses."""
-    headings = [token for token in state.tokens if token.type in {"heading_open", "heading_close"}]
-    levels = sorted({token.tag for token in headings})
-    for token in headings:
-        token.tag = f"h{min(3 + levels.index(token.tag), 6)}"
-
-
-_markdown = (
-    MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_Renderer)
-    .enable(["table", "strikethrough"])
-    .disable("image")
-)
-_markdown.core.ruler.push("lower_headings", _lower_headings)
-_ALLOWED_TAGS = {"a", "p", "br", "hr", "em", "strong", "s", "del", "code", "pre", "blockquote", "ul", "ol", "li"}
-_ALLOWED_TAGS |= {"h1", "h2", "h3", "h4", "h5", "h6", "div", "table", "thead", "tbody", "tr", "th", "td"}
-_ALLOWED_ATTRIBUTES = {
-    "a": {"href", "title"},
-    "ol": {"start"},
-    "code": {"class"},
-    "div": {"class", "tabindex"},
-    "th": {"class"},
-    "td": {"class"},
-}
-
-
-@lru_cache(maxsize=1024)
-def markdown(text: str) -> Markup:
-    """Markdown as HTML that can neither run nor load anything: raw HTML stays text, images become their words."""
-    html = nh3.clean(
-        _markdown.render(text),
-        tags=_ALLOWED_TAGS,
-        attributes=_ALLOWED_ATTRIBUTES,
-        url_schemes={"http", "https", "mailto"},
-        link_rel="noopener noreferrer nofollow",
-    )
-    return Markup(html)  # noqa: S704 -- cleaned by an allow-list in the line above
 
 
 def ago(moment: datetime) -> str:
@@ -206,7 +144,8 @@ def _environment() -> Environment:
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     env.install_gettext_callables(gettext, language.form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
-    env.filters |= {one.__name__: one for one in (markdown, ago, exactly, span, number, percent, size, flags)}
+    shown = (markdown, conversation, are_alike, ago, exactly, span, number, percent, size, flags)
+    env.filters |= {one.__name__: one for one in shown}
     env.filters["translated"] = (
         gettext  # words that are no constants: what is written by others is neither markup nor a format
     )

@@ -1,4 +1,5 @@
 import re
+from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
@@ -44,7 +45,7 @@ def test_it_shows_the_prompt_the_responses_and_no_model(ben_browser: TestClient,
             response.model = "secret-model"
     page = ben_browser.get("/projects/pairs/judge").text
     assert "First?" in page
-    assert "<p>one</p>" in page
+    assert '<p dir="auto">one</p>' in page
     assert "<strong>fair</strong>" in page
     assert "secret-model" not in page
 
@@ -191,3 +192,47 @@ def test_nobody_judges_in_anothers_place(ada_browser: TestClient, ben_browser: T
     after = ben_browser.post("/projects/pairs/turn", data=form, headers=HTMX).text
     assert ada_browser.post("/projects/pairs/undo", data=undo_of(after), headers=HTMX).status_code == 404
     assert [one.withdrawn for one in judgments()] == [False]
+
+
+ALIKE = ["Water the plants early in the day.", "Water the plants late in the day."]
+
+
+def test_two_that_are_alike_offer_their_difference_in_the_order_shown(ben_browser: TestClient, ben: User) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "alike", "pair", ben)
+        item = open_item(session, project, "When?", ALIKE)
+        for response in session.scalars(select(Response)):
+            response.model = "secret-model"
+    page = ben_browser.get("/projects/alike/judge").text
+    (address,) = re.findall(r'<a href="(/turns/\d+/difference)"', page)
+    first = ALIKE[item.response_ids.index(UUID(form_of(page)["A"]))]
+    for headers in (HTMX, {}):
+        answer = ben_browser.get(address, headers=headers).text
+        marked = re.findall(r"<mark>(\w+) ?</mark>", answer)
+        assert marked == (["early", "late"] if first == ALIKE[0] else ["late", "early"])
+        assert "secret-model" not in answer
+    assert ben_browser.get(address, headers=HTMX).text.lstrip().startswith('<div id="difference"')
+
+
+def test_two_that_are_not_alike_offer_no_difference(ben_browser: TestClient, pairs: Project) -> None:
+    assert "/difference" not in ben_browser.get("/projects/pairs/judge").text
+
+
+def test_nobody_sees_the_difference_of_a_turn_that_is_not_theirs(
+    ben_browser: TestClient, cleo_browser: TestClient, ada_browser: TestClient, nobody: TestClient, pairs: Project
+) -> None:
+    ben_browser.get("/projects/pairs/judge")
+    assert ben_browser.get("/turns/1/difference").status_code == 200
+    for stranger in (cleo_browser, ada_browser):
+        assert stranger.get("/turns/1/difference").status_code == 404
+    assert nobody.get("/turns/1/difference").status_code == 303
+    for wrong in ("/turns/99/difference", f"/turns/{2**63 - 1}/difference"):
+        assert ben_browser.get(wrong).status_code == 404
+
+
+def test_there_is_no_difference_of_three(ben_browser: TestClient, ben: User) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "stories", "ranking", ben)
+        open_item(session, project, "Tell me.", ["a", "b", "c"])
+    ben_browser.get("/projects/stories/judge")
+    assert ben_browser.get("/turns/1/difference").status_code == 404

@@ -1,0 +1,41 @@
+"""What differs between the two responses of one's own turn: a fragment of the judging page, or a page without a script.
+
+It names no model, and the two stand in the order in which they were shown.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import Response
+
+from app.access import SignedIn
+from app.db import SessionDep
+from app.errors import NotFound
+from app.judgments import history
+from app.judgments.words import LABELS
+from app.models import Project
+from app.pages import Page, is_fragment_wanted, render
+from app.reading.difference import Side, difference
+
+router = APIRouter()
+LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifferencePage(Page):
+    project: Project
+    sides: tuple[Side, Side]
+    labels: str = LABELS
+
+
+@router.get("/turns/{assignment_id}/difference")
+def difference_of_turn(
+    request: Request, session: SessionDep, person: SignedIn, assignment_id: Annotated[int, Path(ge=1, le=LARGEST_ID)]
+) -> Response:
+    project, texts = history.shown_texts(session, person, assignment_id)
+    if len(texts) != 2:
+        raise NotFound("only two responses can be compared word by word")
+    page = DifferencePage(person=person, project=project, sides=difference(*texts))
+    template = "judgments/_difference.html" if is_fragment_wanted(request) else "judgments/differences.html"
+    return render(request, template, page)

@@ -1,0 +1,1 @@
+"""How texts are shown to whoever judges them: safe, whole, and in a form that reads well."""
