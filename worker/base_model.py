@@ -23,6 +23,7 @@ from worker.groups import Group
 from worker.policy import Kind, Model
 
 BLANK = "blank"
+LONGEST_VERSION = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ def refuse_folder(words: str) -> None:
 
 def find_checkpoint(words: str) -> Checkpoint:
     name, _, version = words.partition("@v")
+    if version and not (version.isdecimal() and len(version) < LONGEST_VERSION):
+        raise BadInput(f"“{words}” is no checkpoint: a version is a number, as in {name}@v2.", field="base_model")
     wanted = [Checkpoint.name == name, *([Checkpoint.version == int(version)] if version else [])]
     with work_unit() as session:
         newest_first = select(Checkpoint).where(*wanted).order_by(Checkpoint.version.desc())

@@ -24,11 +24,12 @@ from app.models import Dataset
 from app.storage import Corrupt, Stored, fetch
 from worker import exits
 from worker.announce import device_in_words, versions
-from worker.base_model import BLANK, Order, start_model
+from worker.base_model import Order, start_model
 from worker.batches import EncodedGroup, Truncation, encode
 from worker.evaluate import Figures, policy_figures, questions_in, reward_figures, with_reference
 from worker.groups import Group, read_groups
-from worker.methods import NO_REFERENCE, START, find_method, read_settings
+from worker.methods import find_method, read_settings
+from worker.other_models import with_what_models_say
 from worker.policy import Model, pick_device, seed_everything
 from worker.publish import publish
 from worker.report import Fenced, Report
@@ -63,10 +64,10 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     report.stage("measuring the start model", facts=run.facts, total_steps=count_steps(len(groups), settings))
     if method.KIND == "policy":
         held_out = with_reference(model, held_out)
-    if (reference := method.reference(settings)) != NO_REFERENCE:
-        groups = with_reference(model if reference == START else other_reference(reference, model, folder), groups)
+    groups, asked = with_what_models_say(method, settings, examples, groups, model, folder)
+    run.facts |= asked
     before = evaluate(model, held_out, test_groups)
-    report.stage("training", results={"before": before})
+    report.stage("training", facts=run.facts, results={"before": before})
     stop.check()
 
     for step in train_steps(model, method, settings, groups):
@@ -85,19 +86,6 @@ def fetch_groups(dataset: Dataset, side: str, folder: Path) -> list[Group]:
     stored = next(Stored(**file) for file in dataset.files if file["path"] == f"{side}.jsonl")
     fetch(dataset.prefix, stored, folder / stored.path)
     return read_groups(folder / stored.path)
-
-
-def other_reference(words: str, model: Model, folder: Path) -> Model:
-    """A checkpoint other than the start model to hold the policy against. Raises BadInput if it reads text otherwise."""
-    if words == BLANK:
-        raise BadInput("A blank model has nothing to say about responses; name another reference.", field="reference")
-    (folder / "reference").mkdir()
-    found, _ = start_model(Order(words, "policy", 0), (), folder / "reference", model.device)
-    if found.tokenizer.get_vocab() != model.tokenizer.get_vocab():
-        raise BadInput(
-            f"“{words}” has another vocabulary than the base model, so it cannot be its reference.", field="reference"
-        )
-    return found
 
 
 def evaluate(model: Model, held_out: Sequence[EncodedGroup], test_groups: Sequence[Group]) -> Figures:

@@ -263,3 +263,47 @@ def test_the_same_order_gives_the_same_model(claimed: Any):
     first, second = ({each["path"]: each["sha256"] for each in one.files} for one in checkpoints())
     same = {"model.safetensors", "tokenizer.json", "config.json"}
     assert {first[name] for name in same} == {second[name] for name in same}
+
+
+def first_step(run_id: int) -> dict[str, float]:
+    with work_unit() as session:
+        return session.scalars(select(RunMetric).where(RunMetric.run_id == run_id, RunMetric.step == 0)).one().values
+
+
+def test_a_policy_is_held_against_another_checkpoint_when_one_is_named(claimed: Any):
+    trained(claimed(checkpoint_name="starter"))
+    trained(claimed("sft", "starter", checkpoint_name="better", settings=SMALL | {"learning_rate": 0.01}))
+    alone, other = (
+        claimed("dpo", "better", settings=SMALL | {"reference": words}) for words in ("start", "starter@v1")
+    )
+    assert [trained(each) for each in (alone, other)] == [exits.FINISHED] * 2
+    assert first_step(alone)["largest_log_ratio"] < 1e-4
+    assert first_step(other)["largest_log_ratio"] > 0.01
+    assert the_run(other).facts["reference"] == f"starter v1, manifest {checkpoints()[0].sha256}"
+    assert "reference" not in the_run(alone).facts
+
+
+def test_a_reward_checkpoint_gives_the_scores_when_one_is_named(claimed: Any):
+    trained(claimed(checkpoint_name="starter"))
+    trained(claimed("reward", "starter", checkpoint_name="judge"))
+    run_id = claimed("grpo_offline", "starter", settings=SMALL | {"weights": "score", "scores": "judge"})
+    assert trained(run_id) == exits.FINISHED
+    assert the_run(run_id).facts["scored_by"].startswith("judge v1")
+    assert first_step(run_id)["gradient_norm"] > 0
+
+
+def test_it_says_which_other_model_will_not_do(claimed: Any):
+    trained(claimed(checkpoint_name="starter"))
+    longer = [each | {"responses": [text * 3 + "!" for text in each["responses"]]} for each in ROWS]
+    trained(claimed(checkpoint_name="stranger", rows=longer))
+    for given, words in (
+        ({"reference": "nobody"}, "reference: There is no checkpoint “nobody”"),
+        ({"reference": "starter@vx"}, "a version is a number"),
+        ({"reference": "blank"}, "has nothing to say"),
+        ({"reference": "stranger"}, "another vocabulary"),
+        ({"weights": "score", "scores": "starter"}, "every response the same score; name a reward model"),
+        ({"weights": "score"}, "name a reward checkpoint in scores"),
+    ):
+        run_id = claimed("grpo_offline", "starter", settings=SMALL | given)
+        assert trained(run_id) == exits.FAILED
+        assert words in the_run(run_id).error

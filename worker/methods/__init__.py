@@ -13,7 +13,7 @@ from torch import Tensor
 from app.errors import BadInput
 from worker.batches import Batch
 from worker.groups import Group
-from worker.methods import dpo, reward, sft
+from worker.methods import dpo, grpo_offline, reward, sft
 from worker.methods.settings import NO_REFERENCE as NO_REFERENCE
 from worker.methods.settings import START as START
 from worker.methods.settings import Training, describe_settings
@@ -47,7 +47,7 @@ class Method(Protocol):
     def loss(self, model: Model, batch: Batch, settings: Any) -> Tally: ...
 
 
-METHODS: tuple[Method, ...] = (sft, reward, dpo)
+METHODS: tuple[Method, ...] = (sft, reward, dpo, grpo_offline)
 
 
 def find_method(name: str) -> Method:

@@ -4,7 +4,10 @@ The score is a linear head on the last token's hidden state, r_φ(x, a); the los
 `objectives/ranking.py` derives it (Ouyang et al. 2022, arXiv:2203.02155, eq. 1). All responses of a prompt go through the
 model in one batch and count as one group: shuffled pairs of the same responses overfit within an epoch (ibid., section 3.5).
 
-Scores mean something only as differences within a prompt. Left out: centring them, margins from the strength of a judgment.
+Scores mean something only as differences within a prompt; `centring` adds c · mean (r_i + r_j)² over a group's pairs, which
+holds their level near zero without touching their order (`objectives/anchors.py`).
+
+The base model may be a policy, whose new head begins at zero and has no opinion, or a reward checkpoint, whose head goes on.
 """
 
 from collections.abc import Sequence
@@ -14,9 +17,10 @@ from torch import Tensor
 
 from worker.batches import Batch
 from worker.groups import Group
-from worker.methods.preference import Preference, order_share, ordered, ranking_tally
-from worker.methods.settings import NO_REFERENCE
+from worker.methods.preference import Preference, order_share, ordered, ranking_loss, tallied
+from worker.methods.settings import NO_REFERENCE, setting
 from worker.methods.tally import Tally
+from worker.objectives.anchors import centring
 from worker.policy import Kind, Model, rewards
 
 NAME, TITLE = "reward", "Reward model"
@@ -27,7 +31,12 @@ LEARNING_RATE = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Preference):
-    pass
+    centring: float = setting(
+        0.0,
+        low=0.0,
+        high=10.0,
+        help="Weight of the squared sum of two scores, which holds their level near 0; try 0.01.",
+    )
 
 
 def reference(settings: Settings) -> str:
@@ -37,17 +46,19 @@ def reference(settings: Settings) -> str:
 
 
 def examples(groups: Sequence[Group], settings: Settings) -> list[Group]:
-    """The groups that have an order."""
-    del settings
-    return ordered(groups)
+    """The groups that make a comparison."""
+    return ordered(groups, settings)
 
 
 def share(batch: Batch, settings: Settings) -> Tensor:
-    """What the summed loss is divided by: the weight of the groups that have an order, shape ()."""
-    del settings
-    return order_share(batch)
+    """What the summed loss is divided by: the weight of the groups that make a comparison, shape ()."""
+    return order_share(batch, settings)
 
 
 def loss(model: Model, batch: Batch, settings: Settings) -> Tally:
-    """Ranking loss of the head's scores, nats, summed over groups; margins are in units of score."""
-    return ranking_tally(batch.grouped(rewards(model, batch)), batch, settings)
+    """Ranking loss of the head's scores, summed over groups; margins are in units of score."""
+    scores_GK = batch.grouped(rewards(model, batch))
+    loss_G = ranking_loss(scores_GK, batch, settings)
+    if settings.centring:
+        loss_G = loss_G + settings.centring * centring(scores_GK, batch.tiers_GK, batch.mask_GK, batch.weight_G)
+    return tallied(loss_G, scores_GK, batch)

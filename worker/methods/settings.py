@@ -12,9 +12,11 @@ from typing import Any
 
 from app.errors import BadInput
 
+LONGEST_TEXT = 200
 START = "start"
 NO_REFERENCE = "none"
-"""A setting ``reference`` names one of these or a checkpoint."""
+IMPORTED = "imported"
+"""A setting names one of these or a checkpoint: ``reference`` one of the first two, ``scores`` the last."""
 
 
 def setting(
@@ -25,7 +27,10 @@ def setting(
     help: str,  # noqa: A002 -- the word the form uses
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """A field of a ``Settings`` dataclass with what a form needs to know. ``low`` and ``high`` are allowed values."""
+    """A field of a ``Settings`` dataclass with what a form needs to know. ``low`` and ``high`` are allowed values.
+
+    Text without ``choices`` may be any, such as the name of a checkpoint. What matters for one choice only says so in ``help``.
+    """
     facts = {"low": low, "high": high, "choices": choices, "help": help}
     return field(default=default, metadata=MappingProxyType(facts))
 
@@ -48,6 +53,10 @@ class Training:
         0, low=0, high=512, help="Train low-rank adapters of this rank and merge them at the end; 0 trains all weights."
     )
 
+    def scorer(self) -> str:
+        """The reward checkpoint that scores the responses before the first step, or IMPORTED."""
+        return IMPORTED
+
 
 def read_settings(kind: type[Training], given: Mapping[str, Any]) -> Training:
     """The settings that a JSON object asks for, defaults filled in. Raises BadInput that names the field."""
@@ -61,9 +70,7 @@ def read_settings(kind: type[Training], given: Mapping[str, Any]) -> Training:
 def _read(item: Field[Any], value: Any) -> Any:
     """One value in its field's type and range. A bool is no number, and no number is not a number."""
     if item.type is str:
-        if value not in item.metadata["choices"]:
-            raise BadInput(f"{item.name} must be one of {', '.join(item.metadata['choices'])}.", field=item.name)
-        return value
+        return _read_text(item, value)
     number = value if type(value) is int or (item.type is float and type(value) is float) else None
     if number is None:
         wanted = "a whole number" if item.type is int else "a number"
@@ -72,6 +79,17 @@ def _read(item: Field[Any], value: Any) -> Any:
     if not math.isfinite(number) or not low <= number <= high:
         raise BadInput(f"{item.name} must lie between {low} and {high}, not {number}.", field=item.name)
     return float(number) if item.type is float else number
+
+
+def _read_text(item: Field[Any], value: Any) -> str:
+    choices = item.metadata["choices"]
+    if choices and value not in choices:
+        raise BadInput(f"{item.name} must be one of {', '.join(choices)}.", field=item.name)
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= LONGEST_TEXT:
+        raise BadInput(
+            f"{item.name} must be text of 1 to {LONGEST_TEXT} characters, not {value!r:.40}.", field=item.name
+        )
+    return value.strip()
 
 
 def describe_settings(kind: type[Training]) -> list[dict[str, Any]]:

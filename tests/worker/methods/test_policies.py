@@ -1,0 +1,207 @@
+"""DPO and offline GRPO on a real model: every loss, scores of every kind, and what their names promise."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.small import CPU, GROUPS, group, small_model
+from worker.batches import Batch, EncodedGroup, collate, encode
+from worker.evaluate import with_reference
+from worker.methods import Method, dpo, grpo_offline, read_settings
+from worker.methods.tally import Tally
+from worker.objectives.ranking import LOSSES
+from worker.policy import Model, logp
+
+POLICIES = pytest.mark.parametrize("method", [dpo, grpo_offline], ids=["dpo", "grpo_offline"])
+SCORED = [
+    replace(each, scores=tuple(float(place * place) for place in range(len(each.responses))), strength=1.0 + number)
+    for number, each in enumerate([*GROUPS, group("x", ["as good", "as this one"], [1, 1], outcome="tie")])
+]
+
+
+@pytest.fixture(scope="module")
+def groups(tokenizer: Any) -> list[EncodedGroup]:
+    """With log π_ref, scores and strengths; the last one is a tie."""
+    start = small_model("policy", tokenizer)
+    start.network.double()
+    return with_reference(start, encode(SCORED, tokenizer, 64)[0])
+
+
+@pytest.fixture(scope="module")
+def away(tokenizer: Any) -> Model:
+    """A policy that has left its reference."""
+    model = small_model("policy", tokenizer, seed=9)
+    model.network.double()
+    return model
+
+
+def told(method: Method, model: Model, groups: Sequence[EncodedGroup], **given: Any) -> tuple[Tally, list[Tensor]]:
+    """The mean loss over these groups as a tally, and its gradient."""
+    settings = read_settings(method, given)
+    batch = wide(collate(groups, model.tokenizer.pad_token_id, CPU), groups)
+    tally = method.loss(model, batch, settings)
+    tally.loss = tally.loss / method.share(batch, settings)
+    return tally, list(torch.autograd.grad(tally.loss, model.trainable()))
+
+
+def wide(batch: Batch, groups: Sequence[EncodedGroup]) -> Batch:
+    """The same numbers in float64, with references as they were measured."""
+    floats = {name: value.double() for name, value in vars(batch).items() if value.dtype == torch.float32}
+    if all(each.reference for each in groups):
+        measured = torch.tensor([value for each in groups for value in each.reference], dtype=torch.float64)
+        floats["reference_GK"][batch.group_R, batch.slot_R] = measured
+    return replace(batch, **floats)
+
+
+def log_ratios(model: Model, groups: Sequence[EncodedGroup]) -> Iterator[list[float]]:
+    batch = collate(groups, model.tokenizer.pad_token_id, CPU)
+    found = iter(logp(model, batch).tolist())
+    for each in groups:
+        yield [next(found) - reference for reference in each.reference]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("tokens", ["sum", "mean"])
+@pytest.mark.parametrize(
+    "given", [{}, {"ties": "half", "label_smoothing": 0.1, "strength_margin": 0.2, "sft_weight": 0.3}]
+)
+def test_offline_grpo_with_pairwise_weights_has_dpos_gradient(
+    loss: str, tokens: str, given: dict[str, Any], away: Model, groups: list[EncodedGroup]
+):
+    settings = {"loss": loss, "tokens": tokens, "beta": 0.3, **given}
+    _, expected = told(dpo, away, groups, **settings)
+    _, found = told(grpo_offline, away, groups, **settings)
+    scale = max(float(each.abs().max()) for each in expected)
+    assert scale > 1e-3
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10 * max(1.0, scale))
+
+
+@pytest.mark.parametrize("tokens", ["sum", "mean"])
+def test_ipo_is_what_its_name_says(tokens: str, away: Model, groups: list[EncodedGroup]):
+    """(h − 1/(2β))² with h the difference of log-ratios, or of their means over tokens: two different numbers."""
+    beta, pairs = 0.4, [each for each in groups if len(each.responses) == 2 and each.tiers != (1, 1)]
+    by_hand = []
+    for each, ratios in zip(pairs, log_ratios(away, pairs), strict=True):
+        lengths = [len(one) if tokens == "mean" else 1 for one in each.responses]
+        good, bad = (ratios[each.tiers.index(tier)] / lengths[each.tiers.index(tier)] for tier in (1, 2))
+        by_hand.append((good - bad - 1 / (2 * beta)) ** 2)
+    tally, _ = told(dpo, away, pairs, loss="squared", tokens=tokens, beta=beta)
+    assert tally.loss.item() == pytest.approx(sum(by_hand) / len(by_hand), rel=1e-9)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("tokens", ["sum", "mean"])
+def test_a_policy_that_is_its_reference_has_no_opinion(
+    loss: str, tokens: str, tokenizer: Any, groups: list[EncodedGroup]
+):
+    start = small_model("policy", tokenizer)
+    start.network.double()
+    pairs = [each for each in groups if sorted(each.tiers) == [1, 2]]
+    tally, _ = told(dpo, start, pairs, loss=loss, tokens=tokens, beta=0.2)
+    known = {"hinge": 1.0, "squared": 0.25 / 0.2**2, "davidson": math.log(3)}
+    assert tally.furthest == pytest.approx(0, abs=1e-12)
+    assert tally.loss.item() == pytest.approx(known.get(loss, math.log(2)), abs=1e-12)
+    assert (tally.right, tally.pairs) == (len(pairs) / 2, len(pairs))
+
+
+def test_without_a_reference_dpo_is_simpo(away: Model, groups: list[EncodedGroup]):
+    """−log σ(β/|a⁺| log π(a⁺) − β/|a⁻| log π(a⁻) − γ), eq. 6 of its paper."""
+    beta, gamma, pairs = 2.0, 0.5, [each for each in groups if sorted(each.tiers) == [1, 2]]
+    bare = [replace(each, reference=()) for each in pairs]
+    by_hand = []
+    zero = [replace(each, reference=(0.0, 0.0)) for each in pairs]
+    for each, logps in zip(pairs, log_ratios(away, zero), strict=True):
+        good, bad = (logps[at] / len(each.responses[at]) for at in (each.tiers.index(1), each.tiers.index(2)))
+        by_hand.append(math.log1p(math.exp(-(beta * (good - bad) - gamma))))
+    tally, _ = told(dpo, away, bare, reference="none", tokens="mean", beta=beta, target_margin=gamma)
+    assert tally.loss.item() == pytest.approx(sum(by_hand) / len(by_hand), rel=1e-9)
+    assert tally.furthest is None
+
+
+def test_a_stronger_judgment_asks_for_a_larger_lead(away: Model, groups: list[EncodedGroup]):
+    (pair,) = [each for each in groups if each.strength == 3.0]
+    by_strength = told(dpo, away, [pair], strength_margin=0.25)[0].loss.item()
+    assert by_strength == pytest.approx(told(dpo, away, [pair], target_margin=0.75)[0].loss.item(), rel=1e-9)
+    assert by_strength > told(dpo, away, [pair])[0].loss.item() + 0.05
+
+
+def test_the_sft_term_adds_the_cross_entropy_of_the_best(away: Model, groups: list[EncodedGroup]):
+    (pair,) = [each for each in groups if each.strength == 1.0]
+    zero = replace(pair, reference=(0.0, 0.0))
+    (logps,) = log_ratios(away, [zero])
+    plain, with_term = (told(dpo, away, [pair], sft_weight=weight)[0].loss.item() for weight in (0.0, 0.5))
+    assert with_term - plain == pytest.approx(-0.5 * logps[0] / len(pair.responses[0]), rel=1e-9)
+
+
+@POLICIES
+def test_a_judgment_of_double_weight_counts_twice(method: Method, away: Model, groups: list[EncodedGroup]):
+    heavy = [replace(groups[0], weight=2.0), groups[1]]
+    (once, slopes), (twice, slopes_twice) = (told(method, away, some) for some in (heavy, [groups[0], *groups[:2]]))
+    assert once.loss.item() == pytest.approx(twice.loss.item(), rel=1e-9)
+    for ours, theirs in zip(slopes, slopes_twice, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("weights", ["rank", "score"])
+def test_rails_are_on_by_default_where_weights_do_not_limit_themselves(
+    weights: str, away: Model, groups: list[EncodedGroup]
+):
+    """From the very same batch, with the reference moved so far that responses seem lost or won by thousands of nats."""
+    gone = [
+        replace(
+            each, reference=tuple(value + 3000.0 * tier for value, tier in zip(each.reference, each.tiers, strict=True))
+        )
+        for each in groups
+    ]
+    held = told(grpo_offline, away, gone, weights=weights)[0].loss.item()
+    clipped = told(grpo_offline, away, gone, weights=weights, penalty=0.0)[0].loss.item()
+    free = told(grpo_offline, away, gone, weights=weights, penalty=0.0, clip=0.0)[0].loss.item()
+    assert held > clipped >= -16 * 1.0  # |R̂| ≤ 4.5 for scores to 9, of at most four responses, with β times clip = 1
+    assert free < clipped - 20
+
+
+@pytest.mark.parametrize("weights", ["rank", "score"])
+def test_a_constant_added_to_the_scores_of_a_prompt_changes_nothing(
+    weights: str, away: Model, groups: list[EncodedGroup]
+):
+    moved = [replace(each, scores=tuple(score + 50.0 for score in each.scores)) for each in groups]
+    (tally, slopes), (other, other_slopes) = (
+        told(grpo_offline, away, some, weights=weights) for some in (groups, moved)
+    )
+    assert other.loss.item() == pytest.approx(tally.loss.item(), rel=1e-9)
+    for ours, theirs in zip(slopes, other_slopes, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-7, atol=1e-9)
+
+
+def test_a_group_of_ties_is_taken_only_where_ties_count():
+    tie, bad = SCORED[-1], group("x", ["a", "b"], [1, 1], outcome="all_bad")
+    takes = {
+        (loss, ties): dpo.examples([tie, bad], read_settings(dpo, {"loss": loss, "ties": ties}))  # type: ignore[arg-type]
+        for loss in ("logistic", "davidson")
+        for ties in ("left_out", "half")
+    }
+    assert takes[("logistic", "left_out")] == []
+    assert takes[("logistic", "half")] == takes[("davidson", "left_out")] == takes[("davidson", "half")] == [tie]
+
+
+def test_score_weights_take_the_groups_that_scores_tell_apart():
+    some = [
+        group("a", ["b", "c"], [1, 2], scores=(1.0, 2.0)),
+        group("a", ["b", "c"], [1, 2], scores=(1.0, None)),
+        group("a", ["b", "c", "d"], [1, 2, None], scores=(1.0, 1.0, 2.0)),
+        group("a", ["b", "c"], [1, 2]),
+        group("a", ["b", "c"], [1, 1], outcome="tie", scores=(0.0, 1.0)),
+        group("a", ["b"], [1], scores=(0.0,)),
+    ]
+    settings = read_settings(grpo_offline, {"weights": "score"})
+    assert grpo_offline.examples(some, settings) == [some[0], some[4]]  # type: ignore[arg-type]
+    asked = read_settings(grpo_offline, {"weights": "score", "scores": "helpful-reward@v2"})
+    assert grpo_offline.examples(some, asked) == some[:5]  # type: ignore[arg-type]
+    assert (settings.scorer(), asked.scorer()) == ("imported", "helpful-reward@v2")
+    assert read_settings(grpo_offline, {"scores": "helpful-reward"}).scorer() == "imported"

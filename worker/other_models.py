@@ -1,0 +1,80 @@
+"""The models that a run asks before its first step: its own as the reference or another, a reward model for scores.
+
+Each is loaded, asked once about every response, and let go before training begins. What exactly it was goes into the facts
+of the run, like the start model.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from app.errors import BadInput
+from worker.base_model import BLANK, Order, start_model
+from worker.batches import EncodedGroup, encode
+from worker.evaluate import measure, with_reference
+from worker.groups import Group
+from worker.methods import Method
+from worker.methods.settings import IMPORTED, NO_REFERENCE, START, Training
+from worker.policy import Kind, Model, rewards
+
+
+def with_what_models_say(
+    method: Method,
+    settings: Training,
+    examples: Sequence[Group],
+    groups: list[EncodedGroup],
+    model: Model,
+    folder: Path,
+) -> tuple[list[EncodedGroup], dict[str, str]]:
+    """The groups with log π_ref and scores as far as the settings want them, and which other models said so, as facts."""
+    asked = {}
+    if (reference := method.reference(settings)) == START:
+        groups = with_reference(model, groups)
+    elif reference != NO_REFERENCE:
+        groups, asked["reference"] = with_other_reference(reference, groups, model, folder)
+    if settings.scorer() != IMPORTED:
+        groups, asked["scored_by"] = with_scores(settings, examples, groups, model, folder)
+    return groups, asked
+
+
+def with_other_reference(
+    words: str, groups: Sequence[EncodedGroup], model: Model, folder: Path
+) -> tuple[list[EncodedGroup], str]:
+    """The groups with log π_ref by the policy of that name, and what it was. Raises BadInput if it reads text otherwise."""
+    other, exactly = _load(words, "policy", model, folder, field="reference")
+    if other.tokenizer.get_vocab() != model.tokenizer.get_vocab():
+        raise BadInput(
+            f"“{words}” has another vocabulary than the base model, so it cannot be its reference.", field="reference"
+        )
+    return with_reference(other, groups), exactly
+
+
+def with_scores(
+    settings: Training, examples: Sequence[Group], groups: Sequence[EncodedGroup], model: Model, folder: Path
+) -> tuple[list[EncodedGroup], str]:
+    """The groups with the scores of a reward model, which reads the same examples with its own tokenizer, and what it was.
+
+    Raises BadInput when it has no opinion, as a policy's new reward head has none.
+    """
+    words = settings.scorer()
+    judge, exactly = _load(words, "reward", model, folder, field="scores")
+    theirs, _ = encode(examples, judge.tokenizer, settings.max_length)
+    scores = measure(judge, theirs, rewards)
+    found = {score for some in scores for score in some}
+    if not all(math.isfinite(score) for score in found):
+        raise BadInput(f"“{words}” gives scores that are no finite numbers.", field="scores")
+    if len(found) == 1:
+        raise BadInput(f"“{words}” gives every response the same score; name a reward model.", field="scores")
+    return [replace(group, scores=some) for group, some in zip(groups, scores, strict=True)], exactly
+
+
+def _load(words: str, kind: Kind, model: Model, folder: Path, *, field: str) -> tuple[Model, str]:
+    if words == BLANK:
+        raise BadInput("A blank model has nothing to say about responses; name a checkpoint.", field=field)
+    place = folder / field
+    place.mkdir()
+    try:
+        return start_model(Order(words, kind, 0), (), place, model.device)
+    except BadInput as problem:
+        raise BadInput(f"{field}: {problem.message}", field=field) from problem
