@@ -101,6 +101,10 @@ def unmarked() -> Iterator[str]:
 
 
 def write(path: Path, catalogue: Catalog) -> None:
+    """Its head says what a program has to know; who translated it when is told by the history of the file."""
+    catalogue.project, catalogue.version = "Tiebreak", "1"
+    catalogue.msgid_bugs_address = catalogue.last_translator = catalogue.language_team = ""
+    catalogue.revision_date = catalogue.creation_date
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         write_po(file, catalogue, width=120, sort_by_file=True, include_lineno=False, ignore_obsolete=True)

@@ -3,6 +3,7 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,6 +11,7 @@ from fastapi.testclient import TestClient
 from app import db, language
 from app.errors import NotFound
 from app.models import User
+from app.pages import exactly, number, percent, size, span
 from tests.conftest import client, signed_in
 
 
@@ -122,3 +124,26 @@ def test_values_are_filled_in_and_a_lone_percent_sign_is_left_alone() -> None:
     assert language.gettext("100 %") == "100 %"
     assert language.ngettext("%(num)d item", "%(num)d items", 2) == "2 items"
     assert language.ngettext("%(n)s item", "%(n)s items", 1200, n="1,200") == "1,200 items"
+
+
+def test_words_numbers_and_times_are_those_of_the_language() -> None:
+    def spoken(code: str) -> tuple[str, ...]:
+        language._spoken.set(language._Spoken(code))
+        moment = datetime(2026, 3, 9, 7, 5, tzinfo=UTC)
+        return language.gettext("Sign in"), number(1234567), percent(0.125), size(1500), span(4.25), exactly(moment)
+
+    said = {code: copy_context().run(spoken, code) for code in ("en", "de", "es", "fr")}
+    assert said == {
+        "en": ("Sign in", "1,234,567", "12.5%", "1.5\u00a0kB", "4.2 s", "Mar 9, 2026, 07:05 UTC"),
+        "de": ("Anmelden", "1.234.567", "12,5\u00a0%", "1,5\u00a0kB", "4,2 s", "09.03.2026, 07:05 UTC"),
+        "es": ("Iniciar sesión", "1.234.567", "12,5\u00a0%", "1,5\u00a0kB", "4,2 s", "9 mar 2026, 07:05 UTC"),
+        "fr": ("Se connecter", "1\u202f234\u202f567", "12,5\u00a0%", "1,5\u202fko", "4,2 s", "9 mars 2026, 07:05 UTC"),
+    }
+
+
+def test_a_page_speaks_in_whole(nobody: TestClient, migrated: str) -> None:
+    page = nobody.get("/sign-in", headers={"accept-language": "de"}).text
+    assert "<h1>Anmelden</h1>" in page
+    assert "Sprache:" in page
+    wrong = nobody.post("/sign-in", data={"email": "x@y.z", "password": "no"}, headers={"accept-language": "fr"})
+    assert "Cette adresse et ce mot de passe ne vont pas ensemble." in wrong.text
