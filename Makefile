@@ -5,7 +5,7 @@ B ?= judging
 NO_PYTHON := Tiebreak needs Python 3.11 or newer. On Debian or Ubuntu: apt install python3 python3-venv
 SET_UP := command -v $(PYTHON) >/dev/null || { echo "$(NO_PYTHON)"; exit 1; }; $(PYTHON) .ci/setup.py
 
-.PHONY: help run demo test test-slow lint words bench clean
+.PHONY: help run demo test test-slow lint words bench parity clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ words: ## bring the catalogues of locale/ up to date and list what is left to tr
 bench: ## both sides of a comparison, measured in one run: make bench B=judging
 	@$(SET_UP) dev
 	@$(BIN)/python -m benchmarks.$(B)
+
+parity: ## our losses and gradients against TRL's, whose numbers are written down anew
+	@$(SET_UP) parity
+	@$(BIN)/python -m benchmarks.parity
 
 clean: ## forget what was set up; data stays
 	rm -rf .venv static/vendor *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

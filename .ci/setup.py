@@ -3,6 +3,7 @@
     python3 .ci/setup.py            what `make run` needs
     python3 .ci/setup.py dev        what `make test` needs as well
     python3 .ci/setup.py web        without PyTorch: what a machine needs that serves and does not train
+    python3 .ci/setup.py parity     what `make parity` needs as well: TRL, to compare with
     python3 .ci/setup.py run        `make run` where there is no make
 
 The virtual environment remembers what it was made from; while that stays the same, nothing is done here. The steps may
@@ -33,7 +34,7 @@ CONSTRAINTS = ROOT / ".ci" / "constraints.txt"
 FRONT_END = ROOT / "static" / "package.json"
 VENDOR = ROOT / "static" / "vendor"
 ONLY_FOR_TESTS = VENV / "test"  # not served
-EXTRAS = {"run": ("worker",), "dev": ("dev", "worker"), "web": ()}
+EXTRAS = {"run": ("worker",), "dev": ("dev", "worker"), "parity": ("dev", "trl", "worker"), "web": ()}
 OLDEST = (3, 11)
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 TORCH_SIZES = "PyTorch with its CUDA libraries: about 2.7 GB to download. Without a GPU, TORCH=cpu takes about 0.2 GB."
