@@ -4,14 +4,14 @@ It names no model, and the two stand in the order in which they were shown.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.access import SignedIn
 from app.db import SessionDep
 from app.errors import NotFound
+from app.forms import RowNumber
 from app.judgments import history
 from app.judgments.words import LABELS
 from app.models import Project
@@ -19,7 +19,6 @@ from app.pages import Page, is_fragment_wanted, render
 from app.reading.difference import Side, difference
 
 router = APIRouter()
-LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +29,7 @@ class DifferencePage(Page):
 
 
 @router.get("/turns/{assignment_id}/difference")
-def difference_of_turn(
-    request: Request, session: SessionDep, person: SignedIn, assignment_id: Annotated[int, Path(ge=1, le=LARGEST_ID)]
-) -> Response:
+def difference_of_turn(request: Request, session: SessionDep, person: SignedIn, assignment_id: RowNumber) -> Response:
     project, texts = history.shown_texts(session, person, assignment_id)
     if len(texts) != 2:
         raise NotFound("only two responses can be compared word by word")

@@ -43,6 +43,8 @@ class Mine:
     assignment_id: int
     outcome: str
     tiers: Mapping[str, Any]
+    strength: int | None
+    skip_reason: str
     comment: str
     withdrawn: bool
     created_at: datetime
@@ -67,6 +69,10 @@ class Shown:
     prompt: list[dict[str, str]]
     responses: list[tuple[str, str]]
     revisions: Sequence[Judgment]
+
+    @property
+    def response_ids(self) -> list[UUID]:
+        return [UUID(key) for key, _ in self.responses]
 
     @property
     def current(self) -> Judgment | None:
@@ -107,6 +113,8 @@ def _mine(row: Any) -> Mine:
         assignment_id=judgment.assignment_id,
         outcome=judgment.outcome,
         tiers=judgment.tiers,
+        strength=judgment.strength,
+        skip_reason=judgment.skip_reason,
         comment=judgment.comment,
         withdrawn=judgment.withdrawn,
         created_at=judgment.created_at,

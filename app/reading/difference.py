@@ -82,9 +82,15 @@ def _is_quick(left: Sequence[str], right: Sequence[str]) -> bool:
 
 
 def _joined(parts: Sequence[Part]) -> Side:
-    """Neighbours of one kind as one, and nothing empty."""
-    filled = [part for part in parts if part.words]
-    return [
-        Part("".join(part.words for part in run), is_marked)
-        for is_marked, run in groupby(filled, key=lambda part: part.is_marked)
+    """Neighbours of one kind as one, nothing empty, and the space behind marked words not marked."""
+    runs = [
+        ("".join(part.words for part in run), is_marked)
+        for is_marked, run in groupby((part for part in parts if part.words), key=lambda part: part.is_marked)
     ]
+    side = []
+    for words, is_marked in runs:
+        marked = words.rstrip() if is_marked else ""
+        side += [Part(marked, is_marked=True)] if marked else []
+        rest = words[len(marked) :]
+        side += [Part(rest, is_marked=is_marked and not marked)] if rest else []
+    return side

@@ -20,6 +20,8 @@ from math_core import LatexError, LatexToMathML
 
 LONGEST_FORMULA = 2000
 DEEPEST_BRACES = 30
+# A longer one in a line scrolls by itself: browsers do not break formulas.
+LONGEST_UNBROKEN = 30
 _CLOSERS = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
 _DISPLAYED = {"$$", r"\["}
 _converter = LatexToMathML(fancy_error=False, max_expansions=0)
@@ -75,6 +77,8 @@ def shown(token: Token) -> str:
         drawn = f'<code class="formula">{escape(source)}</code>'
     if token.block:
         return f'<div class="formula" tabindex="0">{drawn}</div>\n'
+    if len(token.content) > LONGEST_UNBROKEN or is_displayed:
+        return f'<span class="formula">{drawn}</span>'
     return drawn
 
 

@@ -38,7 +38,6 @@ _BLOCKS = {
     "bullet_list_open",
     "ordered_list_open",
     "blockquote_open",
-    "table_open",
 }
 _TASKS = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
 
@@ -47,7 +46,7 @@ class _Renderer(RendererHTML):
     """What CommonMark's own renderer would not do: scrolling, sides as classes, code in colours, images as links."""
 
     def table_open(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
-        return '<div class="scroll" tabindex="0">' + self.renderToken(tokens, at, options, env)
+        return '<div class="scroll" tabindex="0" dir="auto">' + self.renderToken(tokens, at, options, env)
 
     def th_open(self, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
         """A column's side as a class, since the policy refuses a style."""
@@ -122,9 +121,9 @@ _TAGS |= {"h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"}
 _ATTRIBUTES = {
     "a": {"href", "title"},
     "ol": {"start", "dir"},
-    "div": {"tabindex"},
+    "div": {"tabindex", "dir"},
     "pre": {"tabindex", "dir"},
-    **{tag: {"dir"} for tag in ("p", "ul", "blockquote", "table", "h3", "h4", "h5", "h6")},
+    **{tag: {"dir"} for tag in ("p", "ul", "blockquote", "h3", "h4", "h5", "h6")},
 }
 _CLASSES = {
     "div": {"scroll", "formula"},
@@ -133,7 +132,7 @@ _CLASSES = {
     "li": {"task"},
     "pre": {"plain"},
     "code": {"formula", *(f"language-{name}" for name in code.LANGUAGES)},
-    "span": set(code.CLASSES.values()),
+    "span": {"formula", *code.CLASSES.values()},
     "mtd": formulas.CLASSES,
 }
 _cleaner = nh3.Cleaner(

@@ -85,7 +85,7 @@ def test_no_text_makes_anything_that_is_not_on_the_lists(text: str) -> None:
 
 def test_it_keeps_tables_code_and_lines_and_scrolls_wide_tables() -> None:
     html = markdown("| a |\n|--:|\n| 1 |\n\n```\nx < 1\n```\n\none\ntwo")
-    assert '<div class="scroll" tabindex="0"><table dir="auto">' in html
+    assert '<div class="scroll" tabindex="0" dir="auto"><table>' in html
     assert '<th class="right">a</th>' in html
     assert '<pre tabindex="0"><code>x &lt; 1\n</code></pre>' in html
     assert "one<br>" in html
