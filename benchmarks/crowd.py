@@ -1,14 +1,17 @@
-"""Simulated annotators: one keep-alive connection each, the next request as soon as the answer is there.
+"""A crowd for measuring: one keep-alive connection each, the next request as soon as the answer is there.
 
 HTTP is written and read by hand on asyncio protocols, in processes of their own, so that the client is not the limit:
 it spends some 0.1 ms on a request.
 """
 
 import asyncio
+import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, cast
+from urllib.parse import urlencode
 
 import orjson
 import uvloop
@@ -85,10 +88,10 @@ class Annotator(asyncio.Protocol):
         if not self.over.done():
             self.over.set_result(None)
 
-    def post(self, path: str, body: bytes = b"", headers: str = "") -> bytes:
+    def post(self, path: str, body: bytes = b"", headers: str = "", media_type: str = "application/json") -> bytes:
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {self.round.host}\r\n{headers}"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
 
@@ -97,7 +100,7 @@ class Annotator(asyncio.Protocol):
         return f"{self.name}-{self.round.ends_at}-{self.number}"
 
 
-class TiebreakAnnotator(Annotator):
+class JsonAnnotator(Annotator):
     """Stores a judgment and gets the next turn in one request; `name` is the token."""
 
     def first(self) -> bytes:
@@ -125,6 +128,57 @@ class TiebreakAnnotator(Annotator):
         return self.post(f"/api/v1/assignments/{turn['assignment']}/judgment?next=1", judgment(turn), headers)
 
 
+class PageAnnotator(Annotator):
+    """Posts the page's form as htmx does and gets the next turn as a fragment; `name` is the browser's secret cookie."""
+
+    page = "/projects/benchmark/judge"
+    fields = ("assignment", "key", "choice")
+    browser = (
+        "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n"
+        "Accept: */*\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\n"
+    )
+
+    def first(self) -> bytes:
+        self.key = ""
+        self.headers = f"{self.browser}Cookie: tiebreak_session={self.name}\r\n"
+        return f"GET {self.page} HTTP/1.1\r\nHost: {self.round.host}\r\n{self.headers}\r\n".encode()
+
+    def following(self, status: int, body: bytes) -> bytes | None:
+        if status != 200:
+            self.stop(f"{status} {body[:300]!r}")
+            return None
+        if self.key:
+            self.note(self.key)
+        form = body.partition(b'action="/projects/benchmark/turn"')[2]
+        if not form:
+            self.stop("no form on the page: more items are needed")
+            return None
+        return None if time.time() >= self.round.ends_at else self.judge(form)
+
+    def judge(self, form: bytes) -> bytes:
+        assignment, self.key, choice = (found.decode() for found in map(_value_of(form), self.fields))
+        told = {"assignment": assignment, "key": self.key, "duration_ms": 2000, "comment": "", "choice": choice}
+        origin = f"http://{self.round.host}:{self.round.port}"
+        headers = (
+            f"{self.headers}HX-Request: true\r\nHX-Target: turn\r\nHX-Current-URL: {origin}{self.page}\r\n"
+            f"Origin: {origin}\r\nReferer: {origin}{self.page}\r\nSec-Fetch-Dest: empty\r\n"
+            "Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-origin\r\n"
+        )
+        body = urlencode(told).encode()
+        return self.post("/projects/benchmark/turn", body, headers, "application/x-www-form-urlencoded")
+
+
+def _value_of(form: bytes) -> Callable[[str], bytes]:
+    """The value of the first control of a name."""
+
+    def value(name: str) -> bytes:
+        control = re.search(rb'<[^>]*\bname="%s"[^>]*>' % name.encode(), form)
+        found = control and re.search(rb'\bvalue="([^"]*)"', control[0])
+        return found[1] if found else b""
+
+    return value
+
+
 class BareAnnotator(Annotator):
     """Sends the same body to the bare route."""
 
@@ -149,7 +203,7 @@ def judgment(turn: dict[str, Any]) -> bytes:
     return orjson.dumps({"outcome": "ranked", "tiers": tiers, "comment": "reads better"})
 
 
-SIDES: dict[str, type[Annotator]] = {"tiebreak": TiebreakAnnotator, "bare": BareAnnotator}
+SIDES: dict[str, type[Annotator]] = {"json": JsonAnnotator, "page": PageAnnotator, "bare": BareAnnotator}
 
 
 def play(round_: Round) -> Round:
