@@ -98,17 +98,44 @@ def value(statement: str, **values: Any) -> Any:
         return session.execute(text(statement), values).scalar()
 
 
+def write(statement: str, **values: Any) -> None:
+    with db.work_unit() as session:
+        session.execute(text(statement), values)
+
+
+def make_gold(*item_ids: int, training: bool = False) -> None:
+    """The first response of each is the right answer."""
+    write(
+        """UPDATE item SET wanted = 0, open_slots = 0, is_training = :training, gold = jsonb_build_object(
+            'outcome', 'ranked', 'tiers', jsonb_build_object(response_ids[1], 1, response_ids[2], 2))
+        WHERE id = ANY(:ids)""",
+        ids=list(item_ids),
+        training=training,
+    )
+
+
 def slots_that_do_not_add_up() -> list[tuple[int, ...]]:
-    """Items where open slots + open turns + counted judgments is not what was wanted, or something is there twice."""
+    """Items where open slots + open turns + counted judgments is not what was wanted, or something is there twice.
+
+    Gold and repeats want nothing and have no slots; nothing that is said about them counts or makes tuples.
+    """
     with db.work_unit() as session:
         rows = session.execute(
             text("""
             SELECT item.id, wanted, open_slots,
                 (SELECT count(*) FROM assignment WHERE item_id = item.id AND state = 'open') AS turns,
                 (SELECT count(*) FROM judgment WHERE item_id = item.id AND is_current AND counted) AS judgments
-            FROM item
+            FROM item WHERE wanted > 0
             """)
         ).all()
+        tests = session.execute(
+            text("""
+            SELECT (SELECT count(*) FROM item WHERE wanted = 0 AND open_slots <> 0), (
+                SELECT count(*) FROM judgment JOIN item ON item.id = item_id
+                WHERE wanted = 0 AND judgment.is_current AND counted), (
+                SELECT count(*) FROM preference JOIN item ON item.id = item_id WHERE wanted = 0 AND preference.is_current)
+            """)
+        ).one()
         done = session.execute(
             text("""
             SELECT (SELECT count(*) FROM assignment WHERE state = 'done'),
@@ -116,5 +143,6 @@ def slots_that_do_not_add_up() -> list[tuple[int, ...]]:
                 (SELECT count(*) FROM judgment WHERE is_current)
             """)
         ).one()
+    assert tuple(tests) == (0, 0, 0), "slots, counted judgments and tuples of gold and repeats"
     assert len(set(done)) == 1, "a turn is done when it has a judgment in force, and it has one"
     return [tuple(row) for row in rows if row.open_slots + row.turns + row.judgments != row.wanted]

@@ -22,7 +22,8 @@ _LONGEST_NUMBER = 19
 def judged_groups(session: Session, project_id: int, filters: Filters) -> Generator[Row]:
     """Every judged group, through a cursor on the server: one statement, so one consistent cut, in constant memory.
 
-    Close it when you stop early. The groups of a prompt come in a row. Left out is what was skipped, withdrawn, superseded or beyond the number wanted.
+    Close it when you stop early. The groups of a prompt come in a row. Left out is what was skipped, withdrawn, superseded or
+    beyond the number wanted, and so gold and repeats, which want none.
     """
     statement = (
         select(
@@ -45,6 +46,7 @@ def judged_groups(session: Session, project_id: int, filters: Filters) -> Genera
             Judgment.is_current,
             ~Judgment.withdrawn,
             Judgment.counted,
+            Item.wanted > 0,
             Judgment.outcome.in_(filters.outcomes),
             Judgment.judge_kind.in_(filters.judge_kinds),
         )

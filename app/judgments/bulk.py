@@ -2,7 +2,7 @@
 
 An imported judge judges an item once. The same verdict again is the same judgment and adds nothing; another verdict
 is refused, since nobody can tell which of the two was meant. A judgment takes a slot of its item while there is one,
-and is otherwise kept, with its tuples, as not counted.
+and is otherwise kept, with its tuples, as not counted. About an item that wants no judgments (gold) it makes no tuples.
 """
 
 from collections import Counter
@@ -31,6 +31,12 @@ class Judged:
     prompt_id: int
     user_id: int
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Slots:
+    wanted: int
+    left: int
 
 
 class Fate(Enum):
@@ -80,7 +86,8 @@ def _known_verdicts(session: Session, judged: Sequence[Judged]) -> dict[tuple[in
 
 
 def _store(session: Session, project: Project, fresh: Sequence[Judged]) -> None:
-    counted = _take_slots(session, fresh)
+    slots = _locked_slots(session, fresh)
+    counted = _take_slots(session, fresh, slots)
     assignments = _finished_assignments(session, project, fresh)
     rows = [
         {
@@ -100,24 +107,28 @@ def _store(session: Session, project: Project, fresh: Sequence[Judged]) -> None:
     ]
     added = session.execute(insert_rows(Judgment, rows).returning(Judgment.item_id, Judgment.user_id, Judgment.id))
     judgments = {(item_id, user_id): key for item_id, user_id, key in added}
-    _store_tuples(session, project, fresh, judgments)
+    _store_tuples(session, project, [one for one in fresh if slots[one.item_id].wanted], judgments)
 
 
-def _take_slots(session: Session, fresh: Sequence[Judged]) -> list[bool]:
-    """Which of these still find an open slot; the slots are taken. Items are locked in the order of their ids."""
+def _locked_slots(session: Session, fresh: Sequence[Judged]) -> dict[int, _Slots]:
+    """Of each item, which are locked in the order of their ids."""
     ids = {one.item_id for one in fresh}
     rows = session.execute(
-        select(Item.id, Item.open_slots).where(among(Item.id, ids)).order_by(Item.id).with_for_update()
+        select(Item.id, Item.wanted, Item.open_slots).where(among(Item.id, ids)).order_by(Item.id).with_for_update()
     )
-    left = dict(rows.all())
+    return {item_id: _Slots(wanted, left) for item_id, wanted, left in rows}
+
+
+def _take_slots(session: Session, fresh: Sequence[Judged], slots: Mapping[int, _Slots]) -> list[bool]:
+    """Which of these still find an open slot; the slots are taken."""
     taken: Counter[int] = Counter()
     counted = []
     for one in fresh:
-        is_counted = taken[one.item_id] < left[one.item_id]
+        is_counted = taken[one.item_id] < slots[one.item_id].left
         taken[one.item_id] += is_counted
         counted.append(is_counted)
     for number in set(taken.values()) - {0}:
-        these = [item_id for item_id, slots in taken.items() if slots == number]
+        these = [item_id for item_id, times in taken.items() if times == number]
         session.execute(update(Item).where(among(Item.id, these)).values(open_slots=Item.open_slots - number))
     return counted
 
@@ -154,7 +165,7 @@ def _store_tuples(
             "prompt_id": one.prompt_id,
             "chosen_id": chosen,
             "rejected_id": rejected,
-            "margin": None,
+            "margin": one.verdict.strength,
         }
         for one in fresh
         for chosen, rejected in tuples(one.verdict.tiers)

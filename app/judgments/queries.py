@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import Select, exists, func, select, union_all
 from sqlalchemy.orm import Session
 
 from app.access import Person
@@ -32,7 +32,10 @@ class Last:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`today` begins at midnight UTC; `open_items` counts no further than `COUNTED_OPEN` + 1."""
+    """`today` begins at midnight UTC; `open_items` counts no further than `COUNTED_OPEN` + 1.
+
+    Known answers and repeats are work like any other to whoever does it: a counter that stood still would tell them apart.
+    """
 
     in_all: int
     today: int
@@ -71,7 +74,9 @@ def last_judgment(session: Session, person: Person, project: Project) -> Last | 
 
 def progress(session: Session, person: Person, project: Project) -> Progress:
     today = Judgment.created_at >= func.date_trunc("day", func.now())
-    some = select(Item.id).where(Item.project_id == project.id, Item.open_slots > 0).limit(COUNTED_OPEN + 1)
+    for_all = _open_to_all(project).limit(COUNTED_OPEN + 1)
+    for_them = _open(project).where(Item.reserved_for == person.id).limit(COUNTED_OPEN + 1)
+    some = union_all(for_all, for_them).limit(COUNTED_OPEN + 1)
     open_items = select(func.count()).select_from(some.subquery()).scalar_subquery()
     mine = select(func.count(), func.count().filter(today), open_items).where(
         Judgment.project_id == project.id,
@@ -82,14 +87,26 @@ def progress(session: Session, person: Person, project: Project) -> Progress:
     return Progress(*session.execute(mine).one())
 
 
+def _open(project: Project) -> Select[int]:
+    return select(Item.id).where(Item.project_id == project.id, Item.open_slots > 0, ~Item.set_aside)
+
+
+def _open_to_all(project: Project) -> Select[int]:
+    """Conditions that `ix_item_queue` answers."""
+    return _open(project).where(Item.reserved_for.is_(None))
+
+
 def why_nothing_is_left(session: Session, person: Person, project: Project) -> Reason:
     """Asked only when a claim came back empty."""
     of_project = Item.project_id == project.id
     if not session.scalar(select(exists().where(of_project))):
         return "empty"
-    if session.scalar(select(exists().where(of_project, Item.open_slots > 0))):
+    if session.scalar(select(_open_to_all(project).exists())):
         return "all_yours"
     leased = exists().where(
-        Assignment.project_id == project.id, Assignment.state == "open", Assignment.user_id != person.id
+        Assignment.project_id == project.id,
+        Assignment.state == "open",
+        Assignment.user_id != person.id,
+        Assignment.reason.not_in(("reserved", "gold", "training", "repeat")),  # these come back to nobody else
     )
     return "others_judge" if session.scalar(select(leased)) else "done"

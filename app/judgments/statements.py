@@ -16,10 +16,14 @@ _MAY_SEE = """(%(is_admin)s OR EXISTS (
         SELECT FROM membership WHERE membership.user_id = %(person_id)s AND membership.project_id = assignment.project_id
     ))"""
 _LOCK = "pg_advisory_xact_lock(hashint8(assignment.project_id), hashint8(assignment.user_id)) AS lock"
-_SHOWN = """json_build_object(
+# Whoever judges is not told that a known answer or a repeat does not count: they would know it for one.
+_COUNTED = """counted OR (outcome <> 'skip' AND NOT withdrawn
+            AND EXISTS (SELECT FROM item WHERE item.id = item_id AND wanted = 0))"""
+_SHOWN = f"""json_build_object(
         'id', id, 'assignment', assignment_id, 'item', item_id, 'outcome', outcome, 'tiers', tiers,
         'dimensions', dimensions, 'strength', strength, 'comment', comment, 'skip_reason', skip_reason,
-        'duration_ms', duration_ms, 'revision', revision, 'counted', counted, 'withdrawn', withdrawn, 'created_at', created_at)"""
+        'duration_ms', duration_ms, 'revision', revision, 'counted', {_COUNTED},
+        'withdrawn', withdrawn, 'created_at', created_at)"""
 _BEFORE = f"""(
         SELECT {_SHOWN} FROM judgment WHERE judgment.assignment_id = assignment.id AND client_key = %(key)s
     ) AS before"""
@@ -31,13 +35,15 @@ LOOK: LiteralString = f"""
     WHERE assignment.id = %(assignment_id)s AND assignment.user_id = %(person_id)s AND {_MAY_SEE}
 """
 
-# `slots` is what the judgment means for its item: 1 gives a slot back, −1 takes one if it can, 0 leaves them alone.
+# `slots` is what the judgment means for its item: 1 gives a slot back, −1 takes one if it can, 0 leaves them alone. An item
+# that wants no judgments (gold, a repeat) has no slots: what is said about it is stored, not counted, and makes no tuples
+# here, where they are made, so that nobody who reads tuples or counted judgments has to remember to leave it out.
 STORE: LiteralString = f"""
     WITH done AS (
         UPDATE assignment SET state = 'done' WHERE id = %(assignment_id)s AND state = %(state)s RETURNING id
     ), slot AS (
         UPDATE item SET open_slots = open_slots + %(slots)s FROM done
-        WHERE item.id = %(item_id)s AND %(slots)s <> 0 AND open_slots + %(slots)s >= 0
+        WHERE item.id = %(item_id)s AND %(slots)s <> 0 AND open_slots + %(slots)s BETWEEN 0 AND wanted
         RETURNING item.id
     ), stored AS (
         INSERT INTO judgment (
@@ -47,13 +53,14 @@ STORE: LiteralString = f"""
             CAST(%(dimensions)s AS jsonb), CAST(%(strength)s AS bigint), %(comment)s, %(skip_reason)s,
             CAST(%(duration_ms)s AS bigint), %(key)s,
             1 + (SELECT coalesce(max(revision), 0) FROM judgment WHERE assignment_id = %(assignment_id)s),
-            %(outcome)s <> 'skip' AND (%(slots)s = 0 OR EXISTS (SELECT FROM slot))
-        FROM done
+            %(outcome)s <> 'skip' AND item.wanted > 0 AND (%(slots)s = 0 OR EXISTS (SELECT FROM slot))
+        FROM done, item WHERE item.id = %(item_id)s
         RETURNING *
     ), derived AS (
         INSERT INTO preference (project_id, judgment_id, item_id, prompt_id, chosen_id, rejected_id, margin)
         SELECT %(project_id)s, stored.id, %(item_id)s, %(prompt_id)s, chosen, rejected, CAST(%(strength)s AS bigint)
-        FROM stored, unnest(CAST(%(chosen)s AS uuid[]), CAST(%(rejected)s AS uuid[])) AS pair (chosen, rejected)
+        FROM stored JOIN item ON item.id = %(item_id)s AND item.wanted > 0,
+            unnest(CAST(%(chosen)s AS uuid[]), CAST(%(rejected)s AS uuid[])) AS pair (chosen, rejected)
     )
     SELECT {_SHOWN} AS judgment FROM stored
 """
@@ -75,8 +82,8 @@ WITHDRAW: LiteralString = f"""
         RETURNING item.id
     ), turn AS (
         UPDATE assignment SET expires_at = now() + lease_minutes * interval '1 minute',
-            state = CASE WHEN old.counted OR EXISTS (SELECT FROM slot) THEN 'open' ELSE 'expired' END
-        FROM old JOIN project ON project.id = old.project_id
+            state = CASE WHEN old.counted OR item.wanted = 0 OR EXISTS (SELECT FROM slot) THEN 'open' ELSE 'expired' END
+        FROM old JOIN project ON project.id = old.project_id JOIN item ON item.id = old.item_id
         WHERE assignment.id = old.assignment_id
     ), taken_back AS (
         INSERT INTO judgment (

@@ -19,7 +19,8 @@ class Item(Table):
     somebody is handed to them alone. `gold` is the right answer, {outcome, tiers}: such an item tells about whoever judges it
     and nothing about its responses, so it has no slots (`wanted` 0), is offered to everybody, and is left out of counts
     and datasets; with `is_training` it is shown first, with feedback. `repeat_of` names the item that the person it is
-    reserved for has judged before; it is left out as well.
+    reserved for has judged before; it has no slots and is left out as well. What is said about an item without slots is
+    stored, not counted, and makes no tuples.
     """
 
     __tablename__ = "item"
@@ -28,13 +29,20 @@ class Item(Table):
         CheckConstraint("wanted >= 0", name="wanted"),
         Index("uq_item_project_id_content_hash", "project_id", "content_hash", unique=True),
         Index("uq_item_project_id_external_id", "project_id", "external_id", unique=True),
-        CheckConstraint("gold IS NULL OR wanted = 0", name="gold_has_no_slots"),
+        CheckConstraint("(gold IS NULL AND repeat_of IS NULL) = (wanted > 0)", name="only_ordinary_items_have_slots"),
         CheckConstraint("gold IS NOT NULL OR NOT is_training", name="training_is_gold"),
         CheckConstraint("repeat_of IS NULL OR reserved_for IS NOT NULL", name="repeat_is_reserved"),
         Index(
             "ix_item_queue",
             "project_id",
             "priority",
+            "id",
+            postgresql_where=text("open_slots > 0 AND NOT set_aside AND reserved_for IS NULL"),
+        ),
+        Index(
+            "ix_item_imported",
+            "project_id",
+            "created_at",
             "id",
             postgresql_where=text("open_slots > 0 AND NOT set_aside AND reserved_for IS NULL"),
         ),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, ScalarSelect, Select, func, select
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, ScalarSelect, Select, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.access import Person
@@ -16,6 +16,8 @@ from app.models import Dataset, Item, Judgment, Membership, Preference, Project,
 class Counts:
     """`open`: items that somebody may still take. `wanted` and `counted` are judgments: the project is done when the
     second has reached the first. `judgments` holds those beyond the wanted number as well, but no withdrawn ones.
+
+    Gold and repeats are in none of them; what is set aside wants no more than it has.
     """
 
     items: int = 0
@@ -76,14 +78,17 @@ def projects_page(session: Session, person: Person, *, after: int | None, limit:
 def counts(session: Session, projects: Sequence[Project]) -> dict[int, Counts]:
     """By project id."""
     judged = [Judgment.project_id == Project.id, Judgment.is_current, ~Judgment.withdrawn]
+    slotless = [Item.project_id == Project.id, or_(Item.gold.is_not(None), Item.repeat_of.is_not(None))]
+    wanted = Item.wanted - case((Item.set_aside, Item.open_slots), else_=0)
     rows = session.execute(
         select(
             Project.id,
-            _number(func.count(Item.id), Item.project_id == Project.id),
-            _number(func.count(Item.id), Item.project_id == Project.id, Item.open_slots > 0),
-            _number(func.coalesce(func.sum(Item.wanted), 0), Item.project_id == Project.id),
+            _number(func.count(Item.id), Item.project_id == Project.id, Item.wanted > 0),
+            _number(func.count(Item.id), Item.project_id == Project.id, Item.open_slots > 0, ~Item.set_aside),
+            _number(func.coalesce(func.sum(wanted), 0), Item.project_id == Project.id),
             _number(func.count(Judgment.id), *judged, Judgment.counted),
-            _number(func.count(Judgment.id), *judged),
+            _number(func.count(Judgment.id), *judged)
+            - _number(func.count(Judgment.id), *judged, Judgment.item_id == Item.id, *slotless),
             _number(func.count(Preference.id), Preference.project_id == Project.id, Preference.is_current),
         ).where(among(Project.id, [project.id for project in projects]))
     )

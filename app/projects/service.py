@@ -72,12 +72,12 @@ def change_settings(session: Session, person: Person, project: Project, **given:
 def _set_wanted(session: Session, project: Project, wanted: int) -> None:
     """Raise every item to `wanted`, or lower it as far as its open slots go: open = wanted − leased − counted holds.
 
-    Items with a known answer have no slots, and a repeat wants the one judgment that it was made for.
+    Items with a known answer and repeats have no slots, and what is reserved for one person wants theirs alone.
     """
     change = case(
         (Item.wanted < wanted, wanted - Item.wanted), else_=-func.least(Item.open_slots, Item.wanted - wanted)
     )
-    ordinary = (Item.project_id == project.id, Item.gold.is_(None), Item.repeat_of.is_(None))
+    ordinary = (Item.project_id == project.id, Item.wanted > 0, Item.reserved_for.is_(None))
     session.execute(
         update(Item)
         .where(*ordinary, Item.wanted != wanted)

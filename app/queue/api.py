@@ -1,14 +1,17 @@
-"""Turns for programs: what to judge next."""
+"""Turns for programs: what to judge next, and keeping or giving back what one has."""
 
+from datetime import datetime
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
-from app.access import program
-from app.db import work_unit
+from app.access import MayJudge, program
+from app.db import SessionDep, work_unit
+from app.forms import RowNumber
 from app.projects.queries import project_for
-from app.queue.service import Turn, claim
+from app.queue.service import Turn, claim, release, renew
 
 router = APIRouter(tags=["judging"])
 
@@ -29,11 +32,28 @@ def next_turn(slug: str, request: Request) -> Response:
 
 
 def shown(turn: Turn) -> dict[str, Any]:
-    """A turn in the shape that programs see."""
+    """A turn in the shape that programs see. Why it is shown is left out, but for training."""
     return {
         "assignment": turn.assignment_id,
         "item": turn.item_id,
         "prompt": turn.prompt,
         "responses": [{"id": key, "text": words} for key, words in turn.responses],
         "expires_at": turn.expires_at,
+        "training": turn.is_training,
     }
+
+
+class Renewed(BaseModel):
+    expires_at: datetime
+
+
+@router.post("/assignments/{assignment_id}/renew")
+def renew_turn(assignment_id: RowNumber, person: MayJudge, session: SessionDep) -> Renewed:
+    """Keep a turn while somebody is at it; also one that ran out and that nobody has taken. 409 when it is over."""
+    return Renewed(expires_at=renew(session, person.id, assignment_id))
+
+
+@router.post("/assignments/{assignment_id}/release", status_code=204)
+def release_turn(assignment_id: RowNumber, person: MayJudge, session: SessionDep) -> None:
+    """Give a turn back, for somebody else to take."""
+    release(session, person.id, assignment_id)

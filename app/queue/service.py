@@ -1,25 +1,37 @@
-"""Verbs on turns: take the next one, give it back, take back what was left lying.
+"""Verbs on turns: take the next one, keep it, give it back, take back what was left lying.
 
 A turn is a lease: claiming takes one of the item's open slots, so that no item is judged more often than wanted however
 many people ask at once. For every item, at any time:
 
     open slots + open assignments + counted judgments = judgments wanted
 
-Claiming is one function for all who ask. It holds no lock while a person thinks, and each of its guards is there for a
-reason that is tested:
+except for items that tell about whoever judges them and nothing about their responses: gold, which has a right answer
+and is for everybody, and repeats, which are for one person. They want 0 judgments and have no slots.
+
+Claiming is one function for all who ask. A turn that is open comes first; of two of one person, which only an undo
+makes, the one taken up last: what was undone is there again. Otherwise, in this order:
+
+1. training: gold that is shown before real work, in the order in which it was brought in;
+2. what is reserved for this person; nobody else ever gets it;
+3. urgent items, whose priority is below 0;
+4. by lot, for the project's share of turns, a repeat or hidden gold, and only while there is real work besides: a queue
+   that offers nothing but tests would give them away;
+5. the project's order. Each walks an index and sorts nothing: `ix_item_queue` for random and for priority (a lower number
+   comes first), `ix_item_imported` for the time and line of the import. The order is carried by indexes and not by rewritten
+   priorities, so a project changes its mind by one word in its own row.
+
+What is set aside is handed to nobody; whoever has it open already may finish. Each guard is there for a reason that is tested:
 
 - The lock on (project, person) makes two tabs of one person see the same turn, instead of taking two. It is a statement
   of its own, since a statement that waits sees the rows as they were before it waited.
 - `SKIP LOCKED` lets 32 people claim at once without waiting for each other; `NO KEY` keeps clear of the locks that
   foreign keys take while somebody judges the same item.
-- The walk along the index `ix_item_queue` starts at a random place: people do not crowd at its head, and nobody walks
-  again and again past the many items they have judged or past entries that a long export keeps alive, so a claim costs
-  the same with a thousand items and with a million. Urgent items (priority below 0) come first, in their order.
+- The walk begins where this person is not at home: in random order at a random place, so that people do not crowd at the
+  head; in the other orders behind the newest item they judged in that order. So nobody walks again and again past the many
+  items they have judged, and a claim costs the same with a thousand items and with a million. When nothing is left
+  behind that place the walk wraps round to the head, and finds what was given back, moved up or made open again.
 - The slot is taken from the row that the assignment's insertion returns: no assignment, no slot lost.
-- Of two turns of one person, which only an undo makes, the one taken up last comes first: what was undone is there again.
 - An item that somebody let expire comes back to them as the same assignment, in the same order.
-
-The statements are SQL as text because their form is the point: each is one round trip and one plan.
 """
 
 import random
@@ -31,93 +43,25 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.db import fetch
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
+from app.queue import statements
 
 SWEEP_AT_ONCE = 1000
 SEED_BITS = 63
-
-_LOCK = "SELECT pg_advisory_xact_lock(hashint8(%(project_id)s), hashint8(%(person_id)s))"
-
-# `OFFSET 0` keeps the planner to the plan that stays cheap whatever its statistics say: open turns from their own index
-# instead of a walk through all turns for one of them, and one check per item instead of a join over all of them.
-_CLAIM = """
-    WITH lease AS (
-        SELECT now() + lease_minutes * interval '1 minute' AS expires_at FROM project WHERE id = %(project_id)s
-    ), mine AS (
-        UPDATE assignment SET expires_at = lease.expires_at FROM lease
-        WHERE state = 'open' AND id = (
-            SELECT open.id FROM (
-                SELECT id, expires_at FROM assignment
-                WHERE project_id = %(project_id)s AND user_id = %(person_id)s AND state = 'open' OFFSET 0) AS open
-            ORDER BY open.expires_at DESC, open.id LIMIT 1)
-        RETURNING id, item_id, shown_order, assignment.expires_at
-    ), pick AS (
-        SELECT free.id, free.response_ids
-        FROM (VALUES (CAST('-infinity' AS float8), CAST(0 AS float8)), (%(start)s, 'infinity'), (0, %(start)s))
-            AS stretch (low, high),
-        LATERAL (
-            SELECT id, response_ids FROM item
-            WHERE project_id = %(project_id)s AND open_slots > 0 AND NOT set_aside AND reserved_for IS NULL
-            AND priority >= low AND priority < high
-            AND NOT EXISTS (
-                SELECT FROM assignment
-                WHERE item_id = item.id AND user_id = %(person_id)s AND state IN ('open', 'done') OFFSET 0)
-            ORDER BY priority, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
-        ) AS free
-        WHERE NOT EXISTS (SELECT FROM mine)
-        LIMIT 1
-    ), taken AS (
-        INSERT INTO assignment (project_id, item_id, user_id, state, seed, shown_order, expires_at)
-        SELECT %(project_id)s, pick.id, %(person_id)s, 'open', %(seed)s,
-            ARRAY(SELECT id FROM unnest(pick.response_ids) AS id ORDER BY uuid_hash_extended(id, %(seed)s)),
-            lease.expires_at
-        FROM pick, lease
-        ON CONFLICT (item_id, user_id) DO UPDATE SET state = 'open', expires_at = excluded.expires_at
-            WHERE assignment.state IN ('expired', 'released')
-        RETURNING id, item_id, shown_order, expires_at
-    ), slot AS (
-        UPDATE item SET open_slots = open_slots - 1 FROM taken WHERE item.id = taken.item_id
-    )
-    SELECT turn.id AS assignment_id, turn.item_id, turn.shown_order, turn.expires_at, prompt.messages AS prompt,
-        ARRAY(SELECT response.text FROM unnest(turn.shown_order) WITH ORDINALITY AS shown (id, place)
-            JOIN response ON response.id = shown.id ORDER BY shown.place) AS texts
-    FROM (SELECT * FROM mine UNION ALL SELECT * FROM taken) AS turn
-    JOIN item ON item.id = turn.item_id JOIN prompt ON prompt.id = item.prompt_id
-"""
-
-_RELEASE = """
-    WITH released AS (
-        UPDATE assignment SET state = 'released'
-        WHERE id = %(assignment_id)s AND user_id = %(person_id)s AND state = 'open'
-        RETURNING item_id
-    )
-    UPDATE item SET open_slots = open_slots + 1 FROM released WHERE item.id = released.item_id RETURNING item.id
-"""
-
-# The items are locked in one order, so that two sweeps cannot wait for each other.
-_EXPIRE = """
-    WITH expired AS (
-        UPDATE assignment SET state = 'expired' WHERE id IN (
-            SELECT id FROM assignment WHERE state = 'open' AND expires_at <= now()
-            ORDER BY expires_at LIMIT %(at_once)s FOR NO KEY UPDATE SKIP LOCKED)
-        RETURNING item_id
-    ), given_back AS (
-        SELECT item_id, count(*) AS slots FROM expired GROUP BY item_id
-    ), locked AS (
-        SELECT item.id, slots FROM item JOIN given_back ON item.id = item_id
-        ORDER BY item.id FOR NO KEY UPDATE OF item
-    ), slot AS (
-        UPDATE item SET open_slots = open_slots + slots FROM locked WHERE item.id = locked.id
-    )
-    SELECT item_id FROM expired
-"""
+# Of repeats, as the project's row bounds it: a draw above it is none, whatever the project.
+LARGEST_SHARE = 0.5
+NO_REPEAT = 1.0
+# The first look at a turn may be older than the sweep it waited for.
+LOOKS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One person's turn at one item: what to show, in which order, and until when it is theirs.
 
-    `responses` are (id, text); which model wrote them stays on the server until they are judged.
+    `responses` are (id, text); which model wrote them stays on the server until they are judged. `reason` is one of
+    `Assignment.REASONS` and is not for the person either, except “training”: whoever knows which items are tests is not
+    tested by them.
     """
 
     assignment_id: int
@@ -125,18 +69,28 @@ class Turn:
     prompt: list[dict[str, str]]
     responses: list[tuple[str, str]]
     expires_at: datetime
+    reason: str
+
+    @property
+    def is_training(self) -> bool:
+        return self.reason == "training"
 
 
 def claim(session: Session, person_id: int, project_id: int, *, is_locked: bool = False) -> Turn | None:
     """The turn this person has in the project, its lease renewed, or else a new one; None when nothing is left.
 
     The caller has seen to it that the person may see the project. Judging has taken the lock already (`is_locked`).
+    A repeat has to be made first, so it is a statement of its own: the claim leaves the turn to it when the lot says so.
     """
     who = {"project_id": project_id, "person_id": person_id}
     if not is_locked:
-        fetch(session, _LOCK, who)
+        fetch(session, statements.LOCK, who)
     draw = random.SystemRandom()
-    turns = fetch(session, _CLAIM, who | {"start": draw.random(), "seed": draw.getrandbits(SEED_BITS)})
+    lots = {"start": draw.random(), "gold": draw.random(), "repeat": draw.random(), "seed": draw.getrandbits(SEED_BITS)}
+    turns = fetch(session, statements.CLAIM, who | lots)
+    if not turns and lots["repeat"] < LARGEST_SHARE:
+        turns = fetch(session, statements.REPEAT, who | lots)
+        turns = turns or fetch(session, statements.CLAIM, who | lots | {"repeat": NO_REPEAT})
     return _turn(**turns[0]) if turns else None
 
 
@@ -145,12 +99,31 @@ def _turn(*, shown_order: list[UUID], texts: list[str], **rest: Any) -> Turn:
     return Turn(responses=responses, **rest)
 
 
+def renew(session: Session, person_id: int, assignment_id: int) -> datetime:
+    """Keep a turn while its page is open; returns until when. Raises NotFound, or Conflict when it is over.
+
+    A turn whose lease ran out is taken up again while its slot is free. Otherwise judging it is late work, which is kept.
+    """
+    who = {"assignment_id": assignment_id, "person_id": person_id}
+    turns = fetch(session, statements.LOCK_TURN, who)
+    if not turns:
+        raise NotFound("there is no such assignment of yours")
+    for _ in range(LOOKS):
+        for row in fetch(session, statements.RENEW, who):
+            until: datetime = row["expires_at"]
+            return until
+    raise Conflict(
+        "this turn is over: it was judged, or its time ran out and somebody else has it or you have another one; "
+        "what you send for it is kept all the same"
+    )
+
+
 def release(session: Session, person_id: int, assignment_id: int) -> None:
     """Give a turn back before its lease runs out, for somebody else to take."""
-    if not fetch(session, _RELEASE, {"assignment_id": assignment_id, "person_id": person_id}):
+    if not fetch(session, statements.RELEASE, {"assignment_id": assignment_id, "person_id": person_id}):
         raise NotFound("there is no open turn of yours with this number")
 
 
 def expire(session: Session) -> int:
     """Take back the slots of leases that ran out; returns how many. For the sweep, which calls until it is 0."""
-    return len(fetch(session, _EXPIRE, {"at_once": SWEEP_AT_ONCE}))
+    return len(fetch(session, statements.EXPIRE, {"at_once": SWEEP_AT_ONCE}))
