@@ -20,7 +20,7 @@ from app.errors import NotFound
 from app.models import Assignment, Item, Judgment, Project, Prompt, Response
 from app.projects.queries import readable
 
-LOOKED_THROUGH = 5000
+LOOKED_THROUGH = 5_000
 # Outcomes to filter by; the last is for those taken back.
 OUTCOMES = ("ranked", "tie", "all_bad", "skip", "withdrawn")
 
@@ -149,16 +149,25 @@ def _holds(words: str) -> ColumnElement[bool]:
     in_prompt = (
         select(Item.id)
         .join(Prompt, Prompt.id == Item.prompt_id)
-        .join(message, onclause=func.strpos(func.lower(message.c.value.op("->>")("content")), words.lower()) > 0)
+        .join(message, onclause=_has(message.c.value.op("->>")("content"), words))
         .where(Item.id == Judgment.item_id)
     )
     in_responses = (
         select(Item.id)
         .join(Response, Response.id == any_(Item.response_ids))
-        .where(Item.id == Judgment.item_id, func.strpos(func.lower(Response.text), words.lower()) > 0)
+        .where(Item.id == Judgment.item_id, _has(Response.text, words))
     )
-    in_comment = func.strpos(func.lower(Judgment.comment), words.lower()) > 0
-    return or_(in_comment, in_prompt.exists(), in_responses.exists())
+    return or_(_has(Judgment.comment, words), in_prompt.exists(), in_responses.exists())
+
+
+def _has(text: ColumnExpressionArgument[str], words: str) -> ColumnElement[bool]:
+    """A database that was made without a language knows no other letters' cases than English ones: so all of them are tried."""
+    spellings = {_lower(one) for one in (words, words.lower(), words.upper(), words.capitalize(), words.title())}
+    return or_(*(func.strpos(func.lower(text), one) > 0 for one in sorted(spellings)))
+
+
+def _lower(words: str) -> str:
+    return "".join(sign.lower() if sign.isascii() else sign for sign in words)
 
 
 def shown(session: Session, person: Person, project: Project, assignment_id: int) -> Shown:
