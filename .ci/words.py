@@ -136,17 +136,18 @@ def _key(message: Message) -> tuple[object, object]:
 def main() -> int:
     """What is left is listed; the exit status says whether anything is left to translate."""
     update()
-    left = {language: untranslated(read(path, language)) for language, path in catalogues().items()}
-    for language, messages in left.items():
-        for one in messages:
-            print(f"{language}: {one.id!r}")
+    left: dict[str, list[str]] = {}
+    for language, path in catalogues().items():
+        for one in untranslated(read(path, language)):
+            left.setdefault(forms(one.id)[0], []).append(language)
+    for words, languages in left.items():
+        print(f"{' '.join(languages)}: {words}")
     loose = list(unmarked())
     print(*(f"not marked: {one}" for one in loose), sep="\n")
-    counts = ", ".join(f"{language} {len(messages)}" for language, messages in left.items())
     print(
-        f"{len(list(extracted())) - 1} messages; untranslated: {counts}; mistakes with words that are not marked: {len(loose)}"
+        f"{len(list(extracted())) - 1} messages; to translate: {len(left)}; mistakes with words that are not marked: {len(loose)}"
     )
-    return int(any(left.values()))
+    return int(bool(left))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.db import SessionDep, fetch
 from app.errors import NotAllowed, NotSignedIn
-from app.language import speak
+from app.language import gettext, speak
 from app.models import BrowserSession, Membership, User
 from app.models.api_token import SCOPES
 from app.settings import get_settings
@@ -148,7 +148,7 @@ def person_of_token(session: Session, authorization: str) -> Person | None:
 def browser(request: Request, session: SessionDep) -> Person:
     person = person_of_cookie(session, request.cookies.get(COOKIE, ""))
     if person is None:
-        raise NotSignedIn("sign in to see this page")
+        raise NotSignedIn(gettext("sign in to see this page"))
     request.state.person = person  # so that a mistake's page keeps the places they may go to
     speak(person.language)
     return person
@@ -159,7 +159,7 @@ SignedIn = Annotated[Person, Depends(browser)]
 
 def admin(person: SignedIn) -> Person:
     if person.role != "admin":
-        raise NotAllowed("this page is for admins; ask one of them")
+        raise NotAllowed(gettext("this page is for admins; ask one of them"))
     return person
 
 
@@ -168,7 +168,7 @@ Admin = Annotated[Person, Depends(admin)]
 
 def manager(person: SignedIn) -> Person:
     if not person.manages:
-        raise NotAllowed("this page is for those who manage a project; ask one of them, or an admin")
+        raise NotAllowed(gettext("this page is for those who manage a project; ask one of them, or an admin"))
     return person
 
 
@@ -214,19 +214,19 @@ MayAdminister = Annotated[Person, _scoped("admin")]
 
 def _reads_data(person: MayRead) -> Person:
     if not person.manages:
-        raise NotAllowed("datasets are for those who manage a project; ask one of them, or an admin")
+        raise NotAllowed(gettext("datasets are for those who manage a project; ask one of them, or an admin"))
     return person
 
 
 def _reads_everything(person: MayRead) -> Person:
     if not person.is_admin:
-        raise NotAllowed("runs and checkpoints are for admins; ask one of them")
+        raise NotAllowed(gettext("runs and checkpoints are for admins; ask one of them"))
     return person
 
 
 def _makes_projects(person: MayAdminister) -> Person:
     if not person.is_admin:
-        raise NotAllowed("only admins make projects; ask one of them")
+        raise NotAllowed(gettext("only admins make projects; ask one of them"))
     return person
 
 

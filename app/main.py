@@ -30,6 +30,7 @@ from app.judgments import api as judgments_api
 from app.judgments import differences
 from app.judgments import views as judgments_views
 from app.language import Languages
+from app.language import gettext as _
 from app.pages import Assets, Page, is_fragment_wanted, render
 from app.people import language as people_language
 from app.people import views as people
@@ -211,13 +212,18 @@ def answer_bad_request(request: Request, error: Exception) -> Response:
     ]
     first = found[0]
     return answer_mistake(
-        request, BadInput(f"{first['field']}: {first['message']}", field=str(first["field"]), errors=found)
+        request,
+        BadInput(
+            f"{first['field']}: {first['message']}",
+            field=str(first["field"]),
+            errors=found,
+        ),
     )
 
 
 def answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    mistake = NotFound("there is no such page") if error.status_code == 404 else Mistake(str(error.detail))
+    mistake = NotFound(_("there is no such page")) if error.status_code == 404 else Mistake(str(error.detail))
     mistake.status = error.status_code
     answer = answer_mistake(request, mistake)
     answer.headers.update(error.headers or {})  # what else to try: `Allow`
@@ -228,7 +234,7 @@ def answer_unreadable(request: Request, error: Exception) -> Response:
     """Text in another encoding than it said, or with halves of surrogate pairs."""
     _log.info("text that cannot be read or stored: %s", type(error).__name__)
     return answer_mistake(
-        request, BadInput("one of the texts holds a character that is none; take it out, or send UTF-8")
+        request, BadInput(_("one of the texts holds a character that is none; take it out, or send UTF-8"))
     )
 
 
@@ -236,10 +242,10 @@ def answer_database_error(request: Request, error: Exception) -> Response:
     """Postgres went away (it restarts; the pool has dropped its connections) or refused a value that passed our checks."""
     if isinstance(error, DataError | psycopg.DataError):
         return answer_mistake(
-            request, BadInput("one of the values is not one that can be stored; check it and try again")
+            request, BadInput(_("one of the values is not one that can be stored; check it and try again"))
         )
     _log.warning("the database does not answer: %s", error)
-    return answer_mistake(request, Away("the database is not answering; nothing was stored, please try again"))
+    return answer_mistake(request, Away(_("the database is not answering; nothing was stored, please try again")))
 
 
 def answer_storage_error(request: Request, error: Exception) -> Response:
@@ -251,13 +257,13 @@ def answer_storage_error(request: Request, error: Exception) -> Response:
 
 def answer_bug(request: Request, error: Exception) -> Response:
     _log.error("a bug in %s %r", request.method, request.url.path, exc_info=error)
-    mistake = Mistake("Something is broken on our side. Nothing that was saved before is lost; please try again.")
+    mistake = Mistake(_("Something is broken on our side. Nothing that was saved before is lost; please try again."))
     mistake.status = 500
     return answer_mistake(request, mistake)
 
 
 async def refuse_forged(scope: Scope, receive: Receive, send: Send) -> None:
-    refusal = NotAllowed("this request came from another site; open the page here and try again")
+    refusal = NotAllowed(_("this request came from another site; open the page here and try again"))
     await answer_mistake(Request(scope), refusal)(scope, receive, send)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
+from app.language import gettext as _
 from app.models import Checkpoint, Dataset, Project, Run
 
 
@@ -40,14 +41,14 @@ def checkpoints_page(session: Session, *, after: int | None, limit: int) -> Sequ
 def lineage(session: Session, checkpoint_id: int) -> Lineage:
     found = session.execute(_lineages().where(Checkpoint.id == checkpoint_id)).one_or_none()
     if found is None:
-        raise NotFound(f"There is no checkpoint {checkpoint_id}.")
+        raise NotFound(_("There is no checkpoint %(checkpoint_id)s.", checkpoint_id=checkpoint_id))
     return Lineage(*found)
 
 
 def checkpoint_by_id(session: Session, checkpoint_id: int) -> Checkpoint:
     checkpoint = session.get(Checkpoint, checkpoint_id)
     if checkpoint is None:
-        raise NotFound(f"There is no checkpoint {checkpoint_id}.")
+        raise NotFound(_("There is no checkpoint %(checkpoint_id)s.", checkpoint_id=checkpoint_id))
     return checkpoint
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from app.errors import BadInput
+from app.language import gettext as _
 
 Outcome = Literal["ranked", "tie", "all_bad"]
 JudgeKind = Literal["human", "imported", "rule", "model"]
@@ -60,7 +61,9 @@ def check_name(name: str) -> None:
     """The rule for all names that programs ask for: datasets and checkpoints. Raises BadInput."""
     if not NAME.fullmatch(name):
         raise BadInput(
-            "A name has up to 96 small letters, digits, dots, hyphens and underscores, and begins with a letter or digit.",
+            _(
+                "A name has up to 96 small letters, digits, dots, hyphens and underscores, and begins with a letter or digit."
+            ),
             field="name",
         )
 
@@ -70,16 +73,18 @@ def check(order: Order) -> None:
     check_name(order.name)
     split = order.split
     if split.by != "prompt" and not _METADATA.fullmatch(split.by):
-        raise BadInput("Split by “prompt”, or by a field of the records such as “metadata.split”.", field="split.by")
+        raise BadInput(_("Split by “prompt”, or by a field of the records such as “metadata.split”."), field="split.by")
     if split.metadata_path and split.model_fields_set & {"test", "seed"}:
-        raise BadInput("Split either by “test” and “seed”, or by a field of the records, not by both.", field="split")
+        raise BadInput(
+            _("Split either by “test” and “seed”, or by a field of the records, not by both."), field="split"
+        )
     if not 0 <= split.test < 1:
-        raise BadInput("The test share is a number from 0 up to, but not including, 1.", field="split.test")
+        raise BadInput(_("The test share is a number from 0 up to, but not including, 1."), field="split.test")
     if not -(2**63) <= split.seed < 2**63:
-        raise BadInput("The seed is a whole number of at most 18 digits.", field="split.seed")
+        raise BadInput(_("The seed is a whole number of at most 18 digits."), field="split.seed")
     if not -(2**63) <= split.seed < 2**63:
-        raise BadInput("The seed is a whole number of at most 64 bits.", field="split.seed")
+        raise BadInput(_("The seed is a whole number of at most 64 bits."), field="split.seed")
     if not order.filters.outcomes or not order.filters.judge_kinds:
         raise BadInput(
-            "A filter that lets nothing through makes no dataset; leave it out to take all.", field="filters"
+            _("A filter that lets nothing through makes no dataset; leave it out to take all."), field="filters"
         )

@@ -12,6 +12,7 @@ from app.access import Person
 from app.datasets.files import Row
 from app.datasets.order import Filters
 from app.errors import BadInput, NotFound
+from app.language import gettext
 from app.models import Dataset, Item, Judgment, Project, Prompt, Response, Run
 from app.projects.queries import managed
 
@@ -91,7 +92,7 @@ def _row(found: Any) -> Row:
 def dataset_by_id(session: Session, dataset_id: int) -> Dataset:
     dataset = session.get(Dataset, dataset_id)
     if dataset is None:
-        raise NotFound(f"There is no dataset {dataset_id}.")
+        raise NotFound(gettext("There is no dataset %(dataset_id)s.", dataset_id=dataset_id))
     return dataset
 
 
@@ -100,7 +101,7 @@ def dataset_for(session: Session, person: Person, dataset_id: int) -> tuple[Data
     ours = managed(person).join(Dataset, Dataset.project_id == Project.id).where(Dataset.id == dataset_id)
     project = session.scalars(ours).one_or_none()
     if project is None:
-        raise NotFound(f"There is no dataset {dataset_id} that you may see.")
+        raise NotFound(gettext("There is no dataset %(dataset_id)s that you may see.", dataset_id=dataset_id))
     return dataset_by_id(session, dataset_id), project
 
 
@@ -110,13 +111,21 @@ def dataset_named(session: Session, name: str) -> Dataset:
         return dataset_by_id(session, int(name))
     bare, _, version = name.partition("@v")
     if version and not (version.isdecimal() and len(version) < _LONGEST_NUMBER):
-        raise BadInput(f"“{name}” is no dataset: write its name, its name with a version as in {bare}@v2, or its id.")
+        raise BadInput(
+            gettext(
+                "“%(name)s” is no dataset: write its name, its name with a version as in %(bare)s@v2, or its id.",
+                name=name,
+                bare=bare,
+            )
+        )
     statement = select(Dataset).where(Dataset.name == bare).order_by(Dataset.version.desc()).limit(1)
     if version:
         statement = statement.where(Dataset.version == int(version))
     dataset = session.scalars(statement).one_or_none()
     if dataset is None:
-        raise NotFound(f"There is no dataset “{name}”. GET /api/v1/datasets lists those that are there.")
+        raise NotFound(
+            gettext("There is no dataset “%(name)s”. GET /api/v1/datasets lists those that are there.", name=name)
+        )
     return dataset
 
 

@@ -23,6 +23,7 @@ from app.datasets.order import Order, SplitRule, check
 from app.datasets.queries import judged_groups, newest_version
 from app.datasets.split import SIDES, ByMetadata, Candidate, Split, by_metadata, by_prompt
 from app.errors import BadInput, Conflict
+from app.language import gettext as _
 from app.models import Audit, Dataset, Project
 from app.storage import Stored, sha256_of, store_file
 
@@ -73,11 +74,14 @@ def _newest_of_this_project(session: Session, project: Project, name: str) -> Da
     key = func.hashtextextended(f"dataset:{name}", 0)
     if not session.scalar(select(func.pg_try_advisory_xact_lock(key))):
         raise Conflict(
-            f"“{name}” is being frozen right now. Wait for it to finish, then look at the list.", field="name"
+            _("“%(name)s” is being frozen right now. Wait for it to finish, then look at the list.", name=name),
+            field="name",
         )
     newest = newest_version(session, name)
     if newest is not None and newest.project_id != project.id:
-        raise Conflict(f"Another project has a dataset named “{name}”. Choose another name.", field="name")
+        raise Conflict(
+            _("Another project has a dataset named “%(name)s”. Choose another name.", name=name), field="name"
+        )
     return newest
 
 

@@ -22,6 +22,7 @@ from operator import attrgetter
 from typing import Literal
 
 from app.errors import BadInput
+from app.language import gettext
 
 Side = Literal["train", "test"]
 SIDES: tuple[Side, ...] = ("train", "test")
@@ -102,7 +103,11 @@ def _declared(candidate: Candidate, field: str) -> Side:
             return side
     said = "has no" if candidate.value is None else f"has {candidate.value!r} in"
     raise BadInput(
-        f"A record of the prompt “{candidate.words}” {said} “{field}”. To split by it, every record must hold “train” or "
-        "“test” there; or split by a seed.",
+        gettext(
+            "A record of the prompt “%(words)s” %(said)s “%(field)s”. To split by it, every record must hold “train” or “test” there; or split by a seed.",
+            words=candidate.words,
+            said=said,
+            field=field,
+        ),
         field="split",
     )

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import NotFound
 from app.imports.service import ACTION
+from app.language import gettext as _
 from app.models import Audit, Project
 
 
@@ -22,5 +23,5 @@ def recent_imports(session: Session, project: Project) -> Sequence[Audit]:
 def import_by_id(session: Session, project: Project, import_id: int) -> Audit:
     found = session.scalars(_imports(project).where(Audit.id == import_id)).one_or_none()
     if found is None:
-        raise NotFound("there is no such import into this project")
+        raise NotFound(_("there is no such import into this project"))
     return found

@@ -6,6 +6,8 @@ import zlib
 from typing import BinaryIO
 
 from app.errors import BadInput, TooLarge
+from app.language import gettext
+from app.pages import number
 
 GZIP = b"\x1f\x8b"
 MOST_LAYERS = 2
@@ -37,8 +39,11 @@ class Metered(io.RawIOBase):
             part = self.source.read(len(buffer))
         except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
             raise BadInput(
-                f"the gzip data is damaged or cut off after {self.seen_bytes:,} bytes unpacked ({problem}); "
-                "send the file again, nothing was stored"
+                gettext(
+                    "the gzip data is damaged or cut off after %(n)s bytes unpacked (%(problem)s); send the file again, nothing was stored",
+                    n=number(self.seen_bytes),
+                    problem=problem,
+                )
             ) from None
         self.seen_bytes += len(part)
         if self.seen_bytes > self.limit_bytes:
@@ -49,8 +54,10 @@ class Metered(io.RawIOBase):
 
 def too_large(limit_bytes: int) -> TooLarge:
     return TooLarge(
-        f"this is more than {limit_bytes >> 20} MiB, unpacked; send it in several files, or raise UPLOAD_LIMIT_MB. "
-        "Nothing was stored."
+        gettext(
+            "this is more than %(most)s MiB, unpacked; send it in several files, or raise UPLOAD_LIMIT_MB. Nothing was stored.",
+            most=limit_bytes >> 20,
+        )
     )
 
 

@@ -20,6 +20,7 @@ from app.db import SessionDep
 from app.errors import BadInput
 from app.imports.service import upload_limit_bytes
 from app.imports.unpacking import too_large
+from app.language import gettext as _
 from app.models import Project
 from app.projects.queries import managed_project
 
@@ -68,10 +69,10 @@ async def _limited(request: Request) -> AsyncGenerator[bytes, None]:
 async def sent_body(request: Request, target: Annotated[Target, Depends(program_target)]) -> AsyncIterator[Upload]:
     media_type = request.headers.get("content-type", "")
     if media_type.startswith("multipart/"):
-        raise BadInput("send the file itself as the body, such as `curl --data-binary @file`, not as a form")
+        raise BadInput(_("send the file itself as the body, such as `curl --data-binary @file`, not as a form"))
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding not in {"identity", "gzip", "x-gzip"}:
-        raise BadInput(f"the content encoding “{coding}” is not known here; use gzip, or none")
+        raise BadInput(_("the content encoding “%(coding)s” is not known here; use gzip, or none", coding=coding))
     with tempfile.TemporaryFile() as file:
         waiting = bytearray()
         async for chunk in _limited(request):
@@ -87,14 +88,16 @@ async def sent_body(request: Request, target: Annotated[Target, Depends(program_
 async def sent_form(request: Request, target: Annotated[Target, Depends(browser_target)]) -> AsyncIterator[Upload]:
     """The page's form: a file, or records pasted as text."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise BadInput("choose a file, or paste records")
+        raise BadInput(_("choose a file, or paste records"))
     parser = MultiPartParser(
         request.headers, _limited(request), max_files=1, max_fields=10, max_part_size=MOST_PASTED_MB << 20
     )
     try:
         form = await parser.parse()
     except MultiPartException as problem:
-        raise BadInput(f"the form could not be read ({problem.message}); send long texts as a file") from None
+        raise BadInput(
+            _("the form could not be read (%(words)s); send long texts as a file", words=problem.message)
+        ) from None
     try:
         file = form.get("file")
         if isinstance(file, UploadFile) and file.filename:

@@ -14,6 +14,7 @@ from app.errors import NotFound
 from app.forms import RowNumber
 from app.judgments import history
 from app.judgments.words import LABELS
+from app.language import gettext as _
 from app.models import Project
 from app.pages import Page, is_fragment_wanted, render
 from app.reading.difference import Side, difference
@@ -32,7 +33,7 @@ class DifferencePage(Page):
 def difference_of_turn(request: Request, session: SessionDep, person: SignedIn, assignment_id: RowNumber) -> Response:
     project, texts = history.shown_texts(session, person, assignment_id)
     if len(texts) != 2:
-        raise NotFound("only two responses can be compared word by word")
+        raise NotFound(_("only two responses can be compared word by word"))
     page = DifferencePage(person=person, project=project, sides=difference(*texts))
     template = "judgments/_difference.html" if is_fragment_wanted(request) else "judgments/differences.html"
     return render(request, template, page)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.access import Person
 from app.errors import NotFound
+from app.language import gettext as _
 from app.models import Assignment, Item, Judgment, Project, Prompt, Response
 from app.projects.queries import readable
 
@@ -182,7 +183,7 @@ def shown(session: Session, person: Person, project: Project, assignment_id: int
         select(Judgment).where(Judgment.assignment_id == assignment_id).order_by(Judgment.revision)
     ).all()
     if found is None or not revisions:
-        raise NotFound("there is no such judgment of yours")
+        raise NotFound(_("there is no such judgment of yours"))
     texts = _texts(session, found.shown_order)
     pairs = [(str(key), text) for key, text in zip(found.shown_order, texts, strict=True)]
     return Shown(assignment_id, found.messages, pairs, revisions)
@@ -197,7 +198,7 @@ def shown_texts(session: Session, person: Person, assignment_id: int) -> tuple[P
         .add_columns(Assignment.shown_order)
     ).one_or_none()
     if found is None:
-        raise NotFound("there is no such turn of yours")
+        raise NotFound(_("there is no such turn of yours"))
     project, order = found
     return project, _texts(session, order)
 

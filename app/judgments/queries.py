@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.access import Person
 from app.errors import NotFound
+from app.language import gettext as _
 from app.models import Assignment, Item, Judgment, Project
 
 # What was saved is shown back for this long: the next day it would be about an item that nobody remembers.
@@ -51,7 +52,7 @@ def shown_order(session: Session, person: Person, assignment_id: int) -> Sequenc
         select(Assignment.shown_order).where(Assignment.id == assignment_id, Assignment.user_id == person.id)
     )
     if shown is None:
-        raise NotFound("there is no such assignment of yours")
+        raise NotFound(_("there is no such assignment of yours"))
     return shown
 
 

@@ -22,6 +22,7 @@ from app.db import fetch
 from app.errors import BadInput, Conflict, NotFound
 from app.judgments import statements
 from app.kinds import Asked, Verdict, kind_named
+from app.language import gettext
 from app.preference import dense, tuples
 
 LONGEST_KEY = 255
@@ -52,18 +53,18 @@ def judge(
     for _ in range(LOOKS):
         turns = fetch(session, statements.LOOK, who)
         if not turns:
-            raise NotFound("there is no such assignment of yours")
+            raise NotFound(gettext("there is no such assignment of yours"))
         turn = turns[0]
         if turn["before"] is not None:
             return Stored(_same(turn["before"], verdict), turn["project_id"], replayed=True)
         if turn["state"] == "done":
-            raise Conflict("you have judged this item already; take that judgment back to judge it again")
+            raise Conflict(gettext("you have judged this item already; take that judgment back to judge it again"))
         asked = Asked(turn["outcomes"], turn["dimensions"], turn["comments"], turn["comment_min_length"])
         checked = kind_named(turn["kind"]).check(verdict, turn["response_ids"], asked)
         written = who | turn | _written(checked, turn["state"]) | {"duration_ms": duration_ms}
         for row in fetch(session, statements.STORE, written):
             return Stored(row["judgment"], turn["project_id"])
-    raise Conflict("this item is being judged from several places at once; please try again")
+    raise Conflict(gettext("this item is being judged from several places at once; please try again"))
 
 
 def withdraw(session: Session, person: Person, judgment_id: int, *, key: str) -> Stored:
@@ -76,13 +77,13 @@ def withdraw(session: Session, person: Person, judgment_id: int, *, key: str) ->
     for _ in range(LOOKS):
         turns = fetch(session, statements.LOOK_BACK, who)
         if not turns:
-            raise NotFound("there is no such judgment of yours")
+            raise NotFound(gettext("there is no such judgment of yours"))
         turn = turns[0]
         if turn["before"] is not None:
             return Stored(_withdrawn(turn["before"]), turn["project_id"], replayed=True)
         for row in fetch(session, statements.WITHDRAW, who):
             return Stored(row["judgment"], turn["project_id"])
-    raise Conflict("this judgment was taken back or replaced already")
+    raise Conflict(gettext("this judgment was taken back or replaced already"))
 
 
 def revise(

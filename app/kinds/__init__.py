@@ -13,6 +13,7 @@ from uuid import UUID
 from app.errors import BadInput
 from app.kinds import pair, ranking
 from app.kinds.verdict import Asked, Verdict, asked_by
+from app.language import gettext as _
 
 __all__ = ["KINDS", "Asked", "Kind", "Verdict", "asked_by", "kind_named"]
 
@@ -45,5 +46,8 @@ _BY_NAME = {kind.NAME: kind for kind in KINDS}
 
 def kind_named(name: str) -> Kind:
     if name not in _BY_NAME:
-        raise BadInput(f"“{name}” is no kind of judging; there is {', '.join(_BY_NAME)}", field="kind")
+        raise BadInput(
+            _("“%(name)s” is no kind of judging; there is %(names)s", name=name, names=", ".join(_BY_NAME)),
+            field="kind",
+        )
     return _BY_NAME[name]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.errors import BadJudgment
 from app.kinds.verdict import Asked, Verdict
+from app.language import gettext
 
 # Stored as they stand here; `judgments.words` says them. Whoever finds none of them fitting writes their own.
 SKIP_REASONS = ("not_my_field", "cannot_tell", "unreadable", "harmful")
@@ -60,5 +61,5 @@ def read_words(form: Mapping[str, str], name: str) -> str:
 def read_number(words: str, field: str) -> int:
     words = words.strip()
     if not (words.isascii() and words.isdigit() and len(words) < 5):
-        raise BadJudgment(f"“{words[:20]}” is not a whole number", field=field)
+        raise BadJudgment(gettext("“%(words)s” is not a whole number", words=words[:20]), field=field)
     return int(words)

@@ -16,6 +16,7 @@ from uuid import UUID
 from app.errors import BadJudgment
 from app.kinds.form import read_choice, read_number, read_rest, write_rest
 from app.kinds.verdict import Asked, Verdict, fitting
+from app.language import gettext as _
 from app.language import marked
 
 NAME = "pair"
@@ -53,7 +54,7 @@ def _read_tiers(form: Mapping[str, str], name: str, response_ids: Sequence[UUID]
     if answer in {str(key) for key in response_ids}:
         return _better(answer, response_ids)
     if answer not in {"", "tie"}:
-        raise BadJudgment("this answer is neither one of the two responses nor a tie", field=name)
+        raise BadJudgment(_("this answer is neither one of the two responses nor a tie"), field=name)
     return dict.fromkeys(response_ids, 1) if answer else {}
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from app.errors import BadJudgment
 from app.kinds.form import read_number, read_rest, write_rest
 from app.kinds.verdict import Asked, Verdict, fitting
+from app.language import gettext as _
 from app.language import marked
 from app.preference import has_order
 
@@ -36,7 +37,7 @@ def write(verdict: Verdict, asked: Asked) -> dict[str, str]:
 
 def check(verdict: Verdict, response_ids: Sequence[UUID], asked: Asked) -> Verdict:
     if verdict.strength is not None:
-        raise BadJudgment("a strength belongs to a choice between two; leave it out", field="strength")
+        raise BadJudgment(_("a strength belongs to a choice between two; leave it out"), field="strength")
     return fitting(verdict, response_ids, asked)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from app.errors import BadJudgment
+from app.language import gettext as _
 from app.models import Project
 from app.models.project import OUTCOMES
 from app.preference import dense, has_order
@@ -54,7 +55,14 @@ def fitting(verdict: Verdict, response_ids: Sequence[UUID], asked: Asked) -> Ver
     """
     if verdict.outcome not in asked.outcomes:
         allowed = ", ".join(f"“{outcome}”" for outcome in asked.outcomes)
-        raise BadJudgment(f"the outcome “{verdict.outcome}” is not offered here; there is {allowed}", field="outcome")
+        raise BadJudgment(
+            _(
+                "the outcome “%(outcome)s” is not offered here; there is %(allowed)s",
+                outcome=verdict.outcome,
+                allowed=allowed,
+            ),
+            field="outcome",
+        )
     _check_comment(verdict, asked)
     _check_skip_reason(verdict)
     if verdict.strength is not None:
@@ -62,7 +70,9 @@ def fitting(verdict: Verdict, response_ids: Sequence[UUID], asked: Asked) -> Ver
     verdict = replace(verdict, dimensions=_full_dimensions(verdict, response_ids, asked))
     if verdict.outcome not in {"ranked", "tie"}:
         if verdict.tiers:
-            raise BadJudgment(f"“{verdict.outcome}” puts nothing in order; leave the tiers out", field="tiers")
+            raise BadJudgment(
+                _("“%(outcome)s” puts nothing in order; leave the tiers out", outcome=verdict.outcome), field="tiers"
+            )
         return verdict
     if verdict.outcome == "tie" and not verdict.tiers:
         return replace(verdict, tiers=dict.fromkeys(response_ids, 1))
@@ -72,15 +82,18 @@ def fitting(verdict: Verdict, response_ids: Sequence[UUID], asked: Asked) -> Ver
 def _check_comment(verdict: Verdict, asked: Asked) -> None:
     comment = verdict.comment
     if len(comment) > LONGEST_COMMENT:
-        raise BadJudgment(f"the comment has more than {LONGEST_COMMENT} characters; shorten it", field="comment")
+        raise BadJudgment(
+            _("the comment has more than %(most)s characters; shorten it", most=LONGEST_COMMENT),
+            field="comment",
+        )
     if "\0" in comment:
-        raise BadJudgment("the comment holds a NUL character, which cannot be stored; take it out", field="comment")
+        raise BadJudgment(_("the comment holds a NUL character, which cannot be stored; take it out"), field="comment")
     if comment and asked.comments == "off":
-        raise BadJudgment("this project takes no comments; leave the comment out", field="comment")
+        raise BadJudgment(_("this project takes no comments; leave the comment out"), field="comment")
     if asked.comments != "required" or verdict.outcome == "skip":
         return
     if not comment.strip():
-        raise BadJudgment("this project asks for a comment; say in a few words why", field="comment")
+        raise BadJudgment(_("this project asks for a comment; say in a few words why"), field="comment")
     if len(comment.strip()) < asked.comment_min_length:
         words = f"the comment has {len(comment.strip())} characters; this project asks for {asked.comment_min_length}"
         raise BadJudgment(words, field="comment")
@@ -88,18 +101,26 @@ def _check_comment(verdict: Verdict, asked: Asked) -> None:
 
 def _check_skip_reason(verdict: Verdict) -> None:
     if verdict.skip_reason and verdict.outcome != "skip":
-        raise BadJudgment("only a skip has a reason for skipping; leave it out", field="skip_reason")
+        raise BadJudgment(_("only a skip has a reason for skipping; leave it out"), field="skip_reason")
     if len(verdict.skip_reason) > LONGEST_SKIP_REASON:
-        raise BadJudgment(f"the reason has more than {LONGEST_SKIP_REASON} characters; shorten it", field="skip_reason")
+        raise BadJudgment(
+            _(
+                "the reason has more than %(most)s characters; shorten it",
+                most=LONGEST_SKIP_REASON,
+            ),
+            field="skip_reason",
+        )
     if "\0" in verdict.skip_reason:
-        raise BadJudgment("the reason holds a NUL character, which cannot be stored; take it out", field="skip_reason")
+        raise BadJudgment(
+            _("the reason holds a NUL character, which cannot be stored; take it out"), field="skip_reason"
+        )
 
 
 def _check_strength(verdict: Verdict) -> None:
     if verdict.outcome != "ranked":
-        raise BadJudgment("only a choice has a strength; leave it out", field="strength")
+        raise BadJudgment(_("only a choice has a strength; leave it out"), field="strength")
     if verdict.strength not in STRENGTHS:
-        raise BadJudgment(f"the strength {verdict.strength} is not 1, 2 or 3", field="strength")
+        raise BadJudgment(_("the strength %(strength)s is not 1, 2 or 3", strength=verdict.strength), field="strength")
 
 
 def _full_dimensions(verdict: Verdict, response_ids: Sequence[UUID], asked: Asked) -> dict[str, Mapping[UUID, int]]:
@@ -107,9 +128,12 @@ def _full_dimensions(verdict: Verdict, response_ids: Sequence[UUID], asked: Aske
     for name in verdict.dimensions:
         if name not in asked.dimensions:
             there = ", ".join(f"“{one}”" for one in asked.dimensions) or "none"
-            raise BadJudgment(f"this project has no dimension “{name[:80]}”; there is {there}", field="dimensions")
+            raise BadJudgment(
+                _("this project has no dimension “%(name)s”; there is %(there)s", name=name[:80], there=there),
+                field="dimensions",
+            )
     if verdict.dimensions and verdict.outcome == "skip":
-        raise BadJudgment("a skip says nothing about the responses; leave the dimensions out", field="dimensions")
+        raise BadJudgment(_("a skip says nothing about the responses; leave the dimensions out"), field="dimensions")
     answered = [name for name in asked.dimensions if name in verdict.dimensions]
     return {name: full_tiers(verdict.dimensions[name], response_ids, f"dimensions.{name}") for name in answered}
 
@@ -118,11 +142,11 @@ def _order(verdict: Verdict, response_ids: Sequence[UUID], asked: Asked) -> dict
     tiers = full_tiers(verdict.tiers, response_ids, "tiers")
     ordered = has_order(list(tiers.values()))
     if verdict.outcome == "ranked" and not ordered:
-        raise BadJudgment("these tiers are all equal; the outcome for that is “tie”", field="tiers")
+        raise BadJudgment(_("these tiers are all equal; the outcome for that is “tie”"), field="tiers")
     if verdict.outcome == "tie" and ordered:
-        raise BadJudgment("in a tie all tiers are equal; the outcome for an order is “ranked”", field="tiers")
+        raise BadJudgment(_("in a tie all tiers are equal; the outcome for an order is “ranked”"), field="tiers")
     if verdict.outcome == "ranked" and "tie" not in asked.outcomes and len(set(tiers.values())) < len(tiers):
-        raise BadJudgment("this project has no ties; give every response a place of its own", field="tiers")
+        raise BadJudgment(_("this project has no ties; give every response a place of its own"), field="tiers")
     return tiers
 
 
@@ -130,11 +154,11 @@ def full_tiers(given: Mapping[UUID, int], response_ids: Sequence[UUID], name: st
     """Dense tiers for all of the responses; `name` is the field that an error names."""
     foreign = [str(key) for key in given if key not in response_ids]
     if foreign:
-        raise BadJudgment(f"this item has no response {foreign[0]}", field=name)
+        raise BadJudgment(_("this item has no response %(key)s", key=foreign[0]), field=name)
     missing = [str(key) for key in response_ids if key not in given]
     if missing:
-        raise BadJudgment(f"response {missing[0]} has no tier; every response needs one", field=name)
+        raise BadJudgment(_("response %(key)s has no tier; every response needs one", key=missing[0]), field=name)
     if not all(1 <= tier <= len(response_ids) for tier in given.values()):
-        raise BadJudgment(f"tiers are whole numbers from 1, the best, to {len(response_ids)}", field=name)
+        raise BadJudgment(_("tiers are whole numbers from 1, the best, to %(n)s", n=len(response_ids)), field=name)
     tiers = dense(given)
     return {key: tiers[key] for key in response_ids}

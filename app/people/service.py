@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.access import TOKEN_PREFIX, Person, hash_password, hashed, password_fits, start_session
 from app.errors import BadInput, Conflict, NotFound, NotSignedIn
+from app.language import gettext
 from app.models import ApiToken, Audit, BrowserSession, Membership, Project, User
 from app.models.api_token import SCOPES
 from app.models.user import ROLES
@@ -22,7 +23,7 @@ def clean_email(email: str) -> str:
     email = email.strip().lower()
     name, _, domain = email.partition("@")
     if not name or not domain or any(sign.isspace() for sign in email) or len(email) > 254:
-        raise BadInput(f"{email!r} is not an e-mail address", field="email")
+        raise BadInput(gettext("%(email)s is not an e-mail address", email=repr(email)), field="email")
     return email
 
 
@@ -36,7 +37,10 @@ def add_user(session: Session, email: str, *, role: str, name: str = "", passwor
     """Add somebody who can sign in; returns their password, made up when none is given."""
     email = clean_email(email)
     if role not in ROLES:
-        raise BadInput(f"{role!r} is no role; the roles are {', '.join(ROLES)}", field="role")
+        raise BadInput(
+            gettext("%(role)s is no role; the roles are %(names)s", role=repr(role), names=", ".join(ROLES)),
+            field="role",
+        )
     password = password if password is not None else new_password()
     values = {
         "email": email,
@@ -47,7 +51,7 @@ def add_user(session: Session, email: str, *, role: str, name: str = "", passwor
     }
     added = session.execute(insert(User).values(values).on_conflict_do_nothing().returning(User.id)).scalar()
     if added is None:
-        raise Conflict(f"there is an account for {email} already", field="email")
+        raise Conflict(gettext("there is an account for %(email)s already", email=email), field="email")
     session.add(Audit(user_id=added, action="user.added", subject=email, detail={"role": role}))
     return password
 
@@ -64,14 +68,22 @@ def set_password(session: Session, email: str, password: str | None = None) -> s
 
 def _long_enough(password: str) -> str:
     if len(password) < SHORTEST_PASSWORD:
-        raise BadInput(f"a password needs at least {SHORTEST_PASSWORD} characters", field="password")
+        raise BadInput(
+            gettext("a password needs at least %(n)s characters", n=SHORTEST_PASSWORD),
+            field="password",
+        )
     return password
 
 
 def user_by_email(session: Session, email: str) -> User:
     user = session.scalars(select(User).where(User.email == clean_email(email))).one_or_none()
     if user is None:
-        raise NotFound(f"there is no account for {email}; add one with `tiebreak user add {email}`")
+        raise NotFound(
+            gettext(
+                "there is no account for %(email)s; add one with `tiebreak user add %(email)s`",
+                email=email,
+            )
+        )
     return user
 
 
@@ -80,7 +92,7 @@ def sign_in(session: Session, email: str, password: str) -> str:
     user = session.scalars(select(User).where(User.email == email.strip().lower())).one_or_none()
     fits = password_fits(user.password_hash if user else None, password)
     if user is None or not fits or user.disabled_at is not None:
-        raise NotSignedIn("this address and password do not belong together", field="password")
+        raise NotSignedIn(gettext("this address and password do not belong together"), field="password")
     return start_session(session, user)
 
 
@@ -92,7 +104,7 @@ def add_member(session: Session, email: str, slug: str) -> None:
     user = user_by_email(session, email)
     project_id = session.scalar(select(Project.id).where(Project.slug == slug))
     if project_id is None:
-        raise NotFound(f"there is no project “{slug}”", field="project")
+        raise NotFound(gettext("there is no project “%(slug)s”", slug=slug), field="project")
     join(session, user.id, project_id)
 
 
@@ -103,7 +115,12 @@ def make_token(
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise BadInput(
-            f"unknown scopes: {', '.join(unknown) or 'none given'}; the scopes are {', '.join(SCOPES)}", field="scopes"
+            gettext(
+                "unknown scopes: %(names)s; the scopes are %(known)s",
+                names=", ".join(unknown) or "none given",
+                known=", ".join(SCOPES),
+            ),
+            field="scopes",
         )
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     expires_at = datetime.now(UTC) + timedelta(days=days) if days is not None else None
@@ -118,6 +135,6 @@ def make_token(
 def revoke_token(session: Session, person: Person, token_id: int) -> None:
     token = session.get(ApiToken, token_id)
     if token is None or token.user_id != person.id:
-        raise NotFound("there is no such token of yours")
+        raise NotFound(gettext("there is no such token of yours"))
     token.revoked_at = token.revoked_at or datetime.now(UTC)
     session.add(Audit(user_id=person.id, action="token.revoked", subject=token.name, detail={}))

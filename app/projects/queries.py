@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.access import Person
 from app.db import among
 from app.errors import NotAllowed, NotFound
+from app.language import gettext as _
 from app.models import Dataset, Item, Judgment, Membership, Preference, Project, User
 
 
@@ -40,7 +41,7 @@ def project_for(session: Session, person: Person, slug: str) -> Project:
     # Postgres refuses a NUL even in a question, and an address may hold one
     found = None if "\0" in slug else session.scalars(readable(person).where(Project.slug == slug)).one_or_none()
     if found is None:
-        raise NotFound(f"there is no project “{slug}” that you may see")
+        raise NotFound(_("there is no project “%(slug)s” that you may see", slug=slug))
     return found
 
 
@@ -61,7 +62,7 @@ def managed_project(session: Session, person: Person, slug: str) -> Project:
     """
     project = project_for(session, person, slug)
     if not manages(session, person, project):
-        raise NotAllowed("this is for the managers of the project; ask one of them, or an admin")
+        raise NotAllowed(_("this is for the managers of the project; ask one of them, or an admin"))
     return project
 
 

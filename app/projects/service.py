@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.access import Person
 from app.errors import BadInput, Conflict, NotFound
 from app.kinds import kind_named
+from app.language import gettext
 from app.models import Audit, Item, Membership, Project, User
 from app.people import service as people
 from app.projects.settings import ProjectSettings, checked, consequences, settings_of
@@ -27,15 +28,19 @@ def create_project(session: Session, person: Person, *, slug: str, kind: str, **
     """
     if _SLUG.fullmatch(slug) is None or slug in RESERVED:
         raise BadInput(
-            "the short name goes into addresses: 1 to 63 small letters, digits and hyphens, beginning with a letter or "
-            f"digit, and not “{'”, “'.join(RESERVED)}”",
+            gettext(
+                "the short name goes into addresses: 1 to 63 small letters, digits and hyphens, beginning with a letter or digit, and not “%(names)s”",
+                names="”, “".join(RESERVED),
+            ),
             field="slug",
         )
     settings = checked(ProjectSettings(**given))
     values = {"slug": slug, "kind": kind_named(kind).NAME, **settings.as_columns()}
     added = session.scalars(insert(Project).values(values).on_conflict_do_nothing().returning(Project)).one_or_none()
     if added is None:
-        raise Conflict(f"there is a project “{slug}” already; choose another short name", field="slug")
+        raise Conflict(
+            gettext("there is a project “%(slug)s” already; choose another short name", slug=slug), field="slug"
+        )
     session.add(Audit(user_id=person.id, action="project.created", subject=slug, detail={"kind": kind}))
     return added
 
@@ -97,5 +102,5 @@ def remove_member(session: Session, person: Person, project: Project, user_id: i
     """Their judgments stay."""
     gone = delete(Membership).where(Membership.project_id == project.id, Membership.user_id == user_id)
     if session.execute(gone.returning(Membership.user_id)).scalar() is None:
-        raise NotFound("this person is not a member of the project")
+        raise NotFound(gettext("this person is not a member of the project"))
     session.add(Audit(user_id=person.id, action="member.removed", subject=project.slug, detail={"user": user_id}))

@@ -14,6 +14,7 @@ from app.kinds.verdict import LONGEST_COMMENT
 from app.models import Project
 from app.models.project import COMMENTS, ORDERS, OUTCOMES
 from app.pages import gettext as _
+from app.pages import number
 
 LONGEST_NAME = 200
 LONGEST_GUIDELINES = 50_000
@@ -70,7 +71,7 @@ def checked(given: ProjectSettings) -> ProjectSettings:
 def _clean_name(name: str) -> str:
     name = name.strip()
     if not 0 < len(name) <= LONGEST_NAME:
-        raise BadInput(f"a project needs a name of at most {LONGEST_NAME} characters", field="name")
+        raise BadInput(_("a project needs a name of at most %(most)s characters", most=LONGEST_NAME), field="name")
     return _storable(name, "name")
 
 
@@ -78,59 +79,86 @@ def _clean_guidelines(words: str) -> str:
     words = words.replace("\r\n", "\n").strip()
     if len(words) > LONGEST_GUIDELINES:
         raise BadInput(
-            f"the guidelines have {len(words):,} characters; {LONGEST_GUIDELINES:,} are allowed", field="guidelines"
+            _(
+                "the guidelines have %(n)s characters; %(most)s are allowed",
+                n=number(len(words)),
+                most=number(LONGEST_GUIDELINES),
+            ),
+            field="guidelines",
         )
     return _storable(words, "guidelines")
 
 
 def _storable(words: str, field: str) -> str:
     if _UNSTORABLE.search(words):
-        raise BadInput(f"the {field} holds a character that cannot be stored, such as NUL; take it out", field=field)
+        raise BadInput(
+            _("the %(field)s holds a character that cannot be stored, such as NUL; take it out", field=field),
+            field=field,
+        )
     return words
 
 
 def _check_numbers(given: ProjectSettings) -> None:
     if not 1 <= given.judgments_per_item <= MOST_JUDGMENTS:
-        raise BadInput(f"judgments per item are 1 to {MOST_JUDGMENTS}", field="judgments_per_item")
+        raise BadInput(
+            _("judgments per item are 1 to %(most)s", most=MOST_JUDGMENTS),
+            field="judgments_per_item",
+        )
     if not 1 <= given.lease_minutes <= LONGEST_LEASE:
-        raise BadInput(f"a lease is 1 to {LONGEST_LEASE} minutes (a week) long", field="lease_minutes")
+        raise BadInput(
+            _("a lease is 1 to %(most)s minutes (a week) long", most=LONGEST_LEASE),
+            field="lease_minutes",
+        )
     if not 0 <= given.comment_min_length <= LONGEST_COMMENT:
         raise BadInput(
-            f"the least length of a comment is 0 to {LONGEST_COMMENT} characters", field="comment_min_length"
+            _("the least length of a comment is 0 to %(most)s characters", most=LONGEST_COMMENT),
+            field="comment_min_length",
         )
     for field in ("gold_share", "repeat_share"):
         if not 0 <= getattr(given, field) <= LARGEST_SHARE:  # nan is refused as well
-            raise BadInput("this share of turns is 0 to 50 %; as a number for programs, 0 to 0.5", field=field)
+            raise BadInput(_("this share of turns is 0 to 50 %; as a number for programs, 0 to 0.5"), field=field)
 
 
 def _check_choices(given: ProjectSettings) -> None:
     unknown = [outcome for outcome in given.outcomes if outcome not in OUTCOMES]
     if unknown:
-        raise BadInput(f"“{unknown[0][:40]}” is no outcome; there is {', '.join(OUTCOMES)}", field="outcomes")
+        raise BadInput(
+            _("“%(unknown)s” is no outcome; there is %(names)s", unknown=unknown[0][:40], names=", ".join(OUTCOMES)),
+            field="outcomes",
+        )
     if "ranked" not in given.outcomes:
-        raise BadInput("“ranked”, the choice itself, is always offered; leave it in", field="outcomes")
+        raise BadInput(_("“ranked”, the choice itself, is always offered; leave it in"), field="outcomes")
     if given.comments not in COMMENTS:
-        raise BadInput(f"comments are one of {', '.join(COMMENTS)}", field="comments")
+        raise BadInput(_("comments are one of %(names)s", names=", ".join(COMMENTS)), field="comments")
     if given.item_order not in ORDERS:
-        raise BadInput(f"the order of items is one of {', '.join(ORDERS)}", field="item_order")
+        raise BadInput(_("the order of items is one of %(names)s", names=", ".join(ORDERS)), field="item_order")
 
 
 def clean_dimensions(names: Sequence[str]) -> list[str]:
     """Names of dimensions in their order; empty ones are left out. No two may be read as the same."""
     cleaned = [name.strip() for name in names if name.strip()]
     if len(cleaned) > MOST_DIMENSIONS:
-        raise BadInput(f"a project has at most {MOST_DIMENSIONS} dimensions", field="dimensions")
+        raise BadInput(
+            _("a project has at most %(most)s dimensions", most=MOST_DIMENSIONS),
+            field="dimensions",
+        )
     seen: set[str] = set()
     for name in cleaned:
         if len(name) > LONGEST_DIMENSION:
             raise BadInput(
-                f"“{name[:40]}…” is too long: a dimension's name has at most {LONGEST_DIMENSION} characters",
+                _(
+                    "“%(name)s…” is too long: a dimension's name has at most %(most)s characters",
+                    name=name[:40],
+                    most=LONGEST_DIMENSION,
+                ),
                 field="dimensions",
             )
         if _CONTROL.search(name):
-            raise BadInput("a dimension's name is one line without control characters", field="dimensions")
+            raise BadInput(_("a dimension's name is one line without control characters"), field="dimensions")
         if name.casefold() in seen:
-            raise BadInput(f"“{name}” is there twice; each dimension needs a name of its own", field="dimensions")
+            raise BadInput(
+                _("“%(name)s” is there twice; each dimension needs a name of its own", name=name), field="dimensions"
+            )
         seen.add(name.casefold())
     return cleaned
 

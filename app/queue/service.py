@@ -44,6 +44,7 @@ from sqlalchemy.orm import Session
 
 from app.db import fetch
 from app.errors import Conflict, NotFound
+from app.language import gettext
 from app.queue import statements
 
 SWEEP_AT_ONCE = 1000
@@ -107,21 +108,22 @@ def renew(session: Session, person_id: int, assignment_id: int) -> datetime:
     who = {"assignment_id": assignment_id, "person_id": person_id}
     turns = fetch(session, statements.LOCK_TURN, who)
     if not turns:
-        raise NotFound("there is no such assignment of yours")
+        raise NotFound(gettext("there is no such assignment of yours"))
     for _ in range(LOOKS):
         for row in fetch(session, statements.RENEW, who):
             until: datetime = row["expires_at"]
             return until
     raise Conflict(
-        "this turn is over: it was judged, or its time ran out and somebody else has it or you have another one; "
-        "what you send for it is kept all the same"
+        gettext(
+            "this turn is over: it was judged, or its time ran out and somebody else has it or you have another one; what you send for it is kept all the same"
+        )
     )
 
 
 def release(session: Session, person_id: int, assignment_id: int) -> None:
     """Give a turn back before its lease runs out, for somebody else to take."""
     if not fetch(session, statements.RELEASE, {"assignment_id": assignment_id, "person_id": person_id}):
-        raise NotFound("there is no open turn of yours with this number")
+        raise NotFound(gettext("there is no open turn of yours with this number"))
 
 
 def expire(session: Session) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.errors import BadInput
+from app.language import gettext as _
 from app.runs.methods import Method
 from app.runs.queries import is_being_made, newest_checkpoint
 from app.settings import get_settings
@@ -30,13 +31,17 @@ def check_base_model(session: Session, method: Method, base_model: str) -> None:
     """Raises BadInput that says what to do instead."""
     if base_model == BLANK:
         if method.name != "sft":
-            raise BadInput("Only sft can start from a blank model; choose “starter” or a checkpoint.", field=_FIELD)
+            raise BadInput(_("Only sft can start from a blank model; choose “starter” or a checkpoint."), field=_FIELD)
     elif base_model.startswith(("/", ".", "~")):
         _check_folder(base_model)
     elif "/" in base_model:
         if not _HUB.fullmatch(base_model):
             raise BadInput(
-                f"“{base_model}” is no hub name; those have the form org/name or org/name@revision.", field=_FIELD
+                _(
+                    "“%(base_model)s” is no hub name; those have the form org/name or org/name@revision.",
+                    base_model=base_model,
+                ),
+                field=_FIELD,
             )
     else:
         _check_checkpoint(session, method, base_model)
@@ -44,14 +49,17 @@ def check_base_model(session: Session, method: Method, base_model: str) -> None:
 
 def _check_folder(base_model: str) -> None:
     if "\0" in base_model:
-        raise BadInput("No folder has a NUL character in its name.", field=_FIELD)
+        raise BadInput(_("No folder has a NUL character in its name."), field=_FIELD)
     allowed = get_settings().allowed_model_folders
     folder = Path(base_model).resolve()
     if not any(folder.is_relative_to(one) for one in allowed):
         those = ", ".join(str(one) for one in allowed) or "none yet"
         raise BadInput(
-            f"“{base_model}” is in no folder that base models may be loaded from ({those}). Whoever runs this server "
-            "adds folders with the setting MODEL_FOLDERS.",
+            _(
+                "“%(base_model)s” is in no folder that base models may be loaded from (%(those)s). Whoever runs this server adds folders with the setting MODEL_FOLDERS.",
+                base_model=base_model,
+                those=those,
+            ),
             field=_FIELD,
         )
 
@@ -59,7 +67,10 @@ def _check_folder(base_model: str) -> None:
 def _check_checkpoint(session: Session, method: Method, base_model: str) -> None:
     found = _CHECKPOINT.fullmatch(base_model)
     if found is None:
-        raise BadInput(f"“{base_model}” is neither a checkpoint, nor a folder, nor a hub name.", field=_FIELD)
+        raise BadInput(
+            _("“%(base_model)s” is neither a checkpoint, nor a folder, nor a hub name.", base_model=base_model),
+            field=_FIELD,
+        )
     version = int(found["version"]) if found["version"] else None
     checkpoint = newest_checkpoint(session, found["name"], version)
     if checkpoint is None:
@@ -68,7 +79,11 @@ def _check_checkpoint(session: Session, method: Method, base_model: str) -> None
         raise BadInput(_missing(base_model), field=_FIELD)
     if checkpoint.kind == "reward" and method.kind == "policy":
         raise BadInput(
-            f"“{base_model}” is a reward model: it gives scores and writes no text. {method.name} needs a language model.",
+            _(
+                "“%(base_model)s” is a reward model: it gives scores and writes no text. %(name)s needs a language model.",
+                base_model=base_model,
+                name=method.name,
+            ),
             field=_FIELD,
         )
 

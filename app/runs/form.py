@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from app.errors import BadInput
+from app.language import gettext as _
 from app.runs.methods import Method, Setting
 
 PREFIX = "set."
@@ -69,7 +70,9 @@ def read_words(given: Iterable[str]) -> dict[str, Any]:
     for word in given:
         name, sign, text = word.partition("=")
         if not sign:
-            raise BadInput(f"Write settings as NAME=VALUE, as in beta=0.1; “{word}” is not.", field="settings")
+            raise BadInput(
+                _("Write settings as NAME=VALUE, as in beta=0.1; “%(word)s” is not.", word=word), field="settings"
+            )
         found[name.strip()] = value_of(text.strip())
     return found
 

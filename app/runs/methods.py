@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import BadInput
+from app.language import gettext as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,15 @@ class Method:
         known = {setting.name: setting for setting in self.settings}
         for name in given:
             if name not in known:
-                raise BadInput(f"{self.name} has no setting “{name}”; it has {', '.join(known)}.", field=name)
+                raise BadInput(
+                    _(
+                        "%(name)s has no setting “%(setting)s”; it has %(names)s.",
+                        name=self.name,
+                        setting=name,
+                        names=", ".join(known),
+                    ),
+                    field=name,
+                )
         return {
             name: setting.read(given[name]) if name in given else setting.default for name, setting in known.items()
         }

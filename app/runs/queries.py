@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
+from app.language import gettext
 from app.models import Checkpoint, Dataset, Run, RunMetric, Trainer
 from app.runs.methods import Method, read_methods
 
@@ -48,7 +49,7 @@ def live_trainers(session: Session) -> Sequence[Trainer]:
 def run_by_id(session: Session, run_id: int) -> Run:
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(f"There is no run {run_id}.")
+        raise NotFound(gettext("There is no run %(run_id)s.", run_id=run_id))
     return run
 
 

@@ -10,6 +10,7 @@ from app.access import Person
 from app.datasets.order import check_name
 from app.doorbell import ring
 from app.errors import BadInput, Conflict, NoTrainer
+from app.language import gettext as _
 from app.models import Audit, Dataset, Run
 from app.runs.base_model import STARTER, check_base_model
 from app.runs.methods import Method
@@ -77,14 +78,20 @@ def method_named(session: Session, name: str) -> Method:
         return there.live[name]
     offered = there.live or there.known
     if offered and name not in there.known:
-        raise BadInput(f"There is no method “{name}”; the methods are {', '.join(sorted(offered))}.", field="method")
-    if there.live:
-        raise NoTrainer(
-            f"No trainer that is running now can do “{name}”; they can do {', '.join(sorted(there.live))}. Start one that "
-            "can, with `tiebreak worker train`.",
+        raise BadInput(
+            _("There is no method “%(name)s”; the methods are %(names)s.", name=name, names=", ".join(sorted(offered))),
             field="method",
         )
-    raise NoTrainer("No trainer is running. Start one with `tiebreak worker train`, then order the run again.")
+    if there.live:
+        raise NoTrainer(
+            _(
+                "No trainer that is running now can do “%(name)s”; they can do %(names)s. Start one that can, with `tiebreak worker train`.",
+                name=name,
+                names=", ".join(sorted(there.live)),
+            ),
+            field="method",
+        )
+    raise NoTrainer(_("No trainer is running. Start one with `tiebreak worker train`, then order the run again."))
 
 
 def check_dataset(method: Method, dataset: Dataset) -> None:
@@ -95,7 +102,12 @@ def check_dataset(method: Method, dataset: Dataset) -> None:
         return
     what = "no group in which one response is better than another" if method.needs == "order" else "no good response"
     raise BadInput(
-        f"“{dataset.name} v{dataset.version}” has {what} to train on. Judge more, then freeze a new version.",
+        _(
+            "“%(name)s v%(version)s” has %(what)s to train on. Judge more, then freeze a new version.",
+            name=dataset.name,
+            version=dataset.version,
+            what=what,
+        ),
         field="dataset",
     )
 
@@ -116,7 +128,7 @@ def cancel_run(session: Session, person: Person, run: Run) -> Run:
     ).first()
     session.refresh(run)
     if changed is None and run.state != "cancelled":
-        raise Conflict(f"This run has {run.state} already; there is nothing left to cancel.")
+        raise Conflict(_("This run has %(state)s already; there is nothing left to cancel.", state=run.state))
     if changed is not None:
         session.add(
             Audit(user_id=person.id, action="run.cancelled", subject=run.checkpoint_name, detail={"run": run.id})
