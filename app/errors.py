@@ -6,6 +6,7 @@
       NotFound            404   no such row, or not yours: the same answer, so that rows cannot be guessed
       Conflict            409   the name is taken, the key was used for something else
       TooLarge            413   more than this server takes in one request
+      TooManyTries        429   too many passwords in a short time; says how long to wait
       BadInput            422   the form, the JSON or the file; carries the field and, for files, line numbers
         BadJudgment             an outcome or tiers that the item does not allow
         BadRecord               one record of an import
@@ -58,6 +59,15 @@ class Conflict(Mistake):
 class TooLarge(Mistake):
     status = 413
     title = marked("Too large")
+
+
+class TooManyTries(Mistake):
+    status = 429
+    title = "Too many tries"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class BadInput(Mistake):

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app import access
 from app.db import work_unit
 from app.doorbell import celery
+from app.people import attempts
 from app.queue import service as queue
 from app.runs import leases
 
@@ -24,6 +25,7 @@ PARTS: tuple[Callable[[Session], int], ...] = (
     leases.ring_for_waiting_runs,
     leases.forget_gone_trainers,
     access.forget_ended_sessions,
+    attempts.forget_old,
 )
 _log = logging.getLogger(__name__)
 

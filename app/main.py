@@ -32,9 +32,11 @@ from app.judgments import views as judgments_views
 from app.language import Languages
 from app.language import gettext as _
 from app.pages import Assets, Page, is_fragment_wanted, render
+from app.people import account, joining
 from app.people import language as people_language
 from app.people import views as people
 from app.projects import api as projects_api
+from app.projects import people_page as project_people
 from app.projects import settings_page as project_settings
 from app.projects import views as projects_views
 from app.queue import api as queue_api
@@ -72,7 +74,10 @@ API: tuple[APIRouter, ...] = (
 PAGES: tuple[APIRouter, ...] = (
     people.router,
     people_language.router,
+    account.router,
+    joining.router,
     project_settings.router,
+    project_people.router,
     projects_views.router,
     judgments_views.router,
     differences.router,

@@ -1,6 +1,7 @@
 """Questions about people and their tokens."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -8,17 +9,37 @@ from sqlalchemy.orm import Session
 from app.models import ApiToken, Membership, Project, User
 
 
-def people(session: Session) -> Sequence[tuple[User, list[str]]]:
-    """Everybody who can sign in, with the projects they are members of."""
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who can sign in; `projects` are (slug, role) of those they are a member of."""
+
+    user: User
+    projects: list[tuple[str, str]]
+
+
+def people(session: Session) -> Sequence[Account]:
+    """Everybody who can sign in, with the projects they are members of; those who are shut out come last."""
+    pairs = func.json_agg(func.json_build_array(Project.slug, Membership.role)).filter(Project.slug.is_not(None))
     rows = session.execute(
-        select(User, func.coalesce(func.array_agg(Project.slug).filter(Project.slug.is_not(None)), []))
+        select(User, pairs)
         .outerjoin(Membership, Membership.user_id == User.id)
         .outerjoin(Project, Project.id == Membership.project_id)
         .where(User.judge_kind == "human")
         .group_by(User.id)
-        .order_by(User.role, User.email)
+        .order_by(User.disabled_at.is_not(None), User.role, User.email)
     )
-    return [(user, sorted(slugs)) for user, slugs in rows]
+    return [Account(user, sorted((slug, role) for slug, role in projects or ())) for user, projects in rows]
+
+
+def memberships(session: Session, user_id: int) -> Sequence[tuple[str, str, str]]:
+    """Slug, name and role of the projects that somebody is a member of."""
+    rows = session.execute(
+        select(Project.slug, Project.name, Membership.role)
+        .join(Membership, Membership.project_id == Project.id)
+        .where(Membership.user_id == user_id)
+        .order_by(Project.name, Project.id)
+    )
+    return [(slug, name, role) for slug, name, role in rows]
 
 
 def tokens(session: Session, user_id: int) -> Sequence[ApiToken]:

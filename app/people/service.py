@@ -1,30 +1,47 @@
-"""Verbs on people: add somebody, set a password, sign in, make and revoke tokens."""
+"""Verbs on people: add somebody, shut them out, set a password, sign in, make and revoke tokens."""
 
+import re
 import secrets
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.access import TOKEN_PREFIX, Person, hash_password, hashed, password_fits, start_session
 from app.errors import BadInput, Conflict, NotFound, NotSignedIn
-from app.language import gettext
-from app.models import ApiToken, Audit, BrowserSession, Membership, Project, User
+from app.language import gettext as _
+from app.models import ApiToken, Assignment, Audit, BrowserSession, Invitation, Membership, Project, User
 from app.models.api_token import SCOPES
 from app.models.user import ROLES
+from app.people import attempts
 
 SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 1000
+LONGEST_NAME = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def clean_email(email: str) -> str:
     """The address in the one spelling that is stored. Raises BadInput for what cannot be an address."""
     email = email.strip().lower()
-    name, _, domain = email.partition("@")
-    if not name or not domain or any(sign.isspace() for sign in email) or len(email) > 254:
-        raise BadInput(gettext("%(email)s is not an e-mail address", email=repr(email)), field="email")
+    name, _at, domain = email.partition("@")
+    is_odd = any(sign.isspace() for sign in email) or _CONTROL.search(email)
+    if not name or not domain or is_odd or len(email) > 254:
+        raise BadInput(_("%(email)s is not an e-mail address", email=repr(email[:300])), field="email")
     return email
+
+
+def clean_name(name: str, *, field: str = "name") -> str:
+    name = name.strip()
+    if len(name) > LONGEST_NAME or _CONTROL.search(name):
+        raise BadInput(
+            _("this is one line of at most %(n)s characters, without control characters", n=LONGEST_NAME),
+            field=field,
+        )
+    return name
 
 
 def new_password() -> str:
@@ -38,20 +55,20 @@ def add_user(session: Session, email: str, *, role: str, name: str = "", passwor
     email = clean_email(email)
     if role not in ROLES:
         raise BadInput(
-            gettext("%(role)s is no role; the roles are %(names)s", role=repr(role), names=", ".join(ROLES)),
+            _("%(role)s is no role; the roles are %(names)s", role=repr(role), names=", ".join(ROLES)),
             field="role",
         )
     password = password if password is not None else new_password()
     values = {
         "email": email,
-        "name": name.strip() or email.partition("@")[0],
+        "name": clean_name(name) or email.partition("@")[0],
         "role": role,
         "judge_kind": "human",
         "password_hash": hash_password(_long_enough(password)),
     }
     added = session.execute(insert(User).values(values).on_conflict_do_nothing().returning(User.id)).scalar()
     if added is None:
-        raise Conflict(gettext("there is an account for %(email)s already", email=email), field="email")
+        raise Conflict(_("there is an account for %(email)s already", email=email), field="email")
     session.add(Audit(user_id=added, action="user.added", subject=email, detail={"role": role}))
     return password
 
@@ -66,10 +83,25 @@ def set_password(session: Session, email: str, password: str | None = None) -> s
     return password
 
 
+def change_password(session: Session, person: Person, current: str, password: str, *, client: str, cookie: str) -> User:
+    """One's own, by somebody who knows the old one; every other browser of theirs is signed out."""
+    user = session.get_one(User, person.id)
+    taken = attempts.allowances(user.email or "", client, is_known=True)
+    attempts.take(taken)
+    if not password_fits(user.password_hash, current):
+        raise BadInput(_("this is not your password of now"), field="current")
+    attempts.give_back(session, taken)
+    user.password_hash = hash_password(_long_enough(password))
+    others = BrowserSession.token_hash != hashed(cookie)
+    session.execute(delete(BrowserSession).where(BrowserSession.user_id == user.id, others))
+    session.add(Audit(user_id=user.id, action="user.password_changed", subject=user.email or "", detail={}))
+    return user
+
+
 def _long_enough(password: str) -> str:
-    if len(password) < SHORTEST_PASSWORD:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise BadInput(
-            gettext("a password needs at least %(n)s characters", n=SHORTEST_PASSWORD),
+            _("a password needs %(least)s to %(most)s characters", least=SHORTEST_PASSWORD, most=LONGEST_PASSWORD),
             field="password",
         )
     return password
@@ -79,33 +111,95 @@ def user_by_email(session: Session, email: str) -> User:
     user = session.scalars(select(User).where(User.email == clean_email(email))).one_or_none()
     if user is None:
         raise NotFound(
-            gettext(
-                "there is no account for %(email)s; add one with `tiebreak user add %(email)s`",
-                email=email,
-            )
+            _("there is no account for %(email)s; add one with `tiebreak user add %(email)s`", email=email),
+            field="email",
         )
     return user
 
 
-def sign_in(session: Session, email: str, password: str) -> str:
-    """Check a password; returns the cookie's secret. Says the same whatever was wrong."""
-    user = session.scalars(select(User).where(User.email == email.strip().lower())).one_or_none()
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """`secret` is for the session's cookie, `mark` for the one by which the browser is known again."""
+
+    user: User
+    secret: str
+    mark: str
+
+
+def enter(session: Session, user: User) -> Entered:
+    return Entered(user, start_session(session, user), attempts.mark_of(user))
+
+
+def sign_in(session: Session, email: str, password: str, *, client: str = "", mark: str = "") -> Entered:
+    """Check a password. Says the same whatever was wrong; raises TooManyTries for the impatient."""
+    email = email.strip().lower()
+    is_odd = len(email) > 254 or _CONTROL.search(email) is not None
+    user = None if is_odd else session.scalars(select(User).where(User.email == email)).one_or_none()
+    taken = attempts.allowances(email, client, is_known=attempts.is_known(user, mark))
+    attempts.take(taken)
     fits = password_fits(user.password_hash if user else None, password)
     if user is None or not fits or user.disabled_at is not None:
-        raise NotSignedIn(gettext("this address and password do not belong together"), field="password")
-    return start_session(session, user)
+        raise NotSignedIn(_("this address and password do not belong together"), field="password")
+    attempts.give_back(session, taken)
+    return enter(session, user)
 
 
-def join(session: Session, user_id: int, project_id: int) -> None:
-    session.execute(insert(Membership).values(user_id=user_id, project_id=project_id).on_conflict_do_nothing())
+def join(session: Session, user_id: int, project_id: int, role: str = "annotator") -> None:
+    """Make somebody a member. A manager who is asked in as an annotator stays one."""
+    joined = insert(Membership).values(user_id=user_id, project_id=project_id, role=role)
+    if role == "manager":
+        joined = joined.on_conflict_do_update(index_elements=["user_id", "project_id"], set_={"role": role})
+    session.execute(joined if role == "manager" else joined.on_conflict_do_nothing())
 
 
-def add_member(session: Session, email: str, slug: str) -> None:
+def add_member(session: Session, email: str, slug: str, role: str = "annotator") -> None:
     user = user_by_email(session, email)
     project_id = session.scalar(select(Project.id).where(Project.slug == slug))
     if project_id is None:
-        raise NotFound(gettext("there is no project “%(slug)s”", slug=slug), field="project")
-    join(session, user.id, project_id)
+        raise NotFound(_("there is no project “%(slug)s”", slug=slug), field="project")
+    join(session, user.id, project_id, role)
+    detail = {"user": user.id, "role": role}
+    session.add(Audit(user_id=user.id, action="member.added", subject=slug, detail=detail))
+
+
+def end_turns(session: Session, user_id: int, project_id: int | None = None) -> None:
+    """Let the leases of somebody who is gone run out now; the sweep gives their items to others within seconds."""
+    open_turns = update(Assignment).where(Assignment.user_id == user_id, Assignment.state == "open")
+    if project_id is not None:
+        open_turns = open_turns.where(Assignment.project_id == project_id)
+    session.execute(open_turns.values(expires_at=func.now()))
+
+
+def disable(session: Session, email: str, *, by: int | None = None) -> User:
+    """Shut an account out: browsers, tokens, open turns and the links it made end now. What it did stays."""
+    user = user_by_email(session, email)
+    session.execute(select(User.id).where(User.role == "admin").order_by(User.id).with_for_update())
+    others = select(User.id).where(User.role == "admin", User.disabled_at.is_(None), User.id != user.id).limit(1)
+    if user.role == "admin" and session.scalar(others) is None:
+        raise Conflict(_("this is the only admin; make another one first"), field="email")
+    if user.disabled_at is None:
+        user.disabled_at = datetime.now(UTC)
+        session.execute(delete(BrowserSession).where(BrowserSession.user_id == user.id))
+        end_turns(session, user.id)
+        revoke_links_of(session, user.id)
+        session.add(Audit(user_id=by or user.id, action="user.disabled", subject=user.email or "", detail={}))
+    return user
+
+
+def enable(session: Session, email: str, *, by: int | None = None) -> User:
+    user = user_by_email(session, email)
+    if user.disabled_at is not None:
+        user.disabled_at = None
+        session.add(Audit(user_id=by or user.id, action="user.enabled", subject=user.email or "", detail={}))
+    return user
+
+
+def revoke_links_of(session: Session, user_id: int, project_id: int | None = None) -> None:
+    """Links that somebody made are worth no more than what they may still do."""
+    links = update(Invitation).where(Invitation.invited_by == user_id, Invitation.used_at.is_(None))
+    if project_id is not None:
+        links = links.where(Invitation.project_id == project_id)
+    session.execute(links.where(Invitation.revoked_at.is_(None)).values(revoked_at=func.now()))
 
 
 def make_token(
@@ -115,7 +209,7 @@ def make_token(
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise BadInput(
-            gettext(
+            _(
                 "unknown scopes: %(names)s; the scopes are %(known)s",
                 names=", ".join(unknown) or "none given",
                 known=", ".join(SCOPES),
@@ -135,6 +229,6 @@ def make_token(
 def revoke_token(session: Session, person: Person, token_id: int) -> None:
     token = session.get(ApiToken, token_id)
     if token is None or token.user_id != person.id:
-        raise NotFound(gettext("there is no such token of yours"))
+        raise NotFound(_("there is no such token of yours"))
     token.revoked_at = token.revoked_at or datetime.now(UTC)
     session.add(Audit(user_id=person.id, action="token.revoked", subject=token.name, detail={}))

@@ -1,4 +1,4 @@
-"""Pages: signing in and out, the people of this place, and one's own tokens."""
+"""Pages: signing in and out, and the people of this place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,17 +7,22 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from app.access import COOKIE, Admin, Person, SignedIn, end_session, person_of_cookie, scopes_of
+from app.access import COOKIE, Admin, Person, end_session, person_of_cookie
 from app.db import SessionDep
-from app.errors import BadInput, Conflict, Mistake, NotSignedIn
-from app.models import ApiToken, User
+from app.errors import BadInput, Conflict, Mistake, NotFound, NotSignedIn, TooManyTries
+from app.forms import RowNumber
+from app.models import Invitation
 from app.models.user import ROLES
 from app.pages import Page, go_to, render
 from app.pages import gettext as _
-from app.people import queries, service
+from app.people import invitations, queries, service
+from app.people.queries import Account
+from app.people.service import Entered
 from app.settings import get_settings
 
 router = APIRouter()
+KNOWN_COOKIE = "tiebreak_known"
+_KNOWN_S = 365 * 86400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +34,11 @@ class SignInPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class PeoplePage(Page):
-    people: Sequence[tuple[User, list[str]]]
+    """`password` and `link` are shown this once, to whoever had them made."""
+
+    people: Sequence[Account]
     projects: Sequence[str]
+    pending: Sequence[tuple[Invitation, str]]
     roles: Sequence[str] = ROLES
     mistake: Mistake | None = None
     email: str = ""
@@ -39,17 +47,7 @@ class PeoplePage(Page):
     project: str = ""
     password: str = ""
     password_of: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TokensPage(Page):
-    tokens: Sequence[ApiToken]
-    scopes: Sequence[str]
-    chosen: Sequence[str] = ("read",)
-    name: str = ""
-    days: int = 90
-    mistake: Mistake | None = None
-    secret: str = ""
+    link: str = ""
 
 
 def own_path(path: str) -> str:
@@ -65,6 +63,11 @@ def sign_in(request: Request, session: SessionDep, next: str = "/") -> Response:
     return render(request, "people/sign_in.html", SignInPage(person=None, next=own_path(next)))
 
 
+def client_of(request: Request) -> str:
+    """Where a request comes from. Behind a proxy uvicorn has put in what the proxy says, if it is one that may say it."""
+    return request.client.host if request.client else ""
+
+
 @router.post("/sign-in")
 def enter(
     request: Request,
@@ -74,20 +77,29 @@ def enter(
     next: Annotated[str, Form()] = "/",  # noqa: A002 -- the field's name
 ) -> Response:
     try:
-        secret = service.sign_in(session, email, password)
-    except NotSignedIn as mistake:
+        mark = request.cookies.get(KNOWN_COOKIE, "")
+        entered = service.sign_in(session, email, password, client=client_of(request), mark=mark)
+    except (NotSignedIn, TooManyTries) as mistake:
         page = SignInPage(person=None, next=own_path(next), email=email, mistake=mistake)
-        return render(request, "people/sign_in.html", page, status=422)
-    answer = go_to(request, own_path(next))
+        return refused(render(request, "people/sign_in.html", page), mistake)
+    return let_in(go_to(request, own_path(next)), entered)
+
+
+def refused(page: Response, mistake: Mistake) -> Response:
+    """A form beside which it says what was wrong, with the status of that, and how long to wait."""
+    page.status_code = 422 if isinstance(mistake, NotSignedIn) else mistake.status
+    if isinstance(mistake, TooManyTries):
+        page.headers["retry-after"] = str(mistake.retry_after_s)
+    return page
+
+
+def let_in(answer: Response, entered: Entered) -> Response:
+    """Give a browser its session, and the mark by which it is known when it signs in again."""
     settings = get_settings()
-    answer.set_cookie(
-        COOKIE,
-        secret,
-        max_age=settings.session_days * 86400,
-        httponly=True,
-        samesite="lax",
-        secure=settings.secure_cookies,
-    )
+    kept = ((COOKIE, entered.secret, settings.session_days * 86400), (KNOWN_COOKIE, entered.mark, _KNOWN_S))
+    for name, value, seconds in kept:
+        secure = settings.secure_cookies
+        answer.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", secure=secure)
     return answer
 
 
@@ -100,13 +112,23 @@ def sign_out(request: Request, session: SessionDep) -> Response:
 
 
 def people_page(session: SessionDep, person: Person, **shown: Any) -> PeoplePage:
-    return PeoplePage(person=person, people=queries.people(session), projects=queries.project_slugs(session), **shown)
+    return PeoplePage(
+        person=person,
+        people=queries.people(session),
+        projects=queries.project_slugs(session),
+        pending=invitations.pending(session, None),
+        **shown,
+    )
 
 
 def shown_once(answer: Response) -> Response:
     """A page with a secret on it: no copy of it stays anywhere, not even for the back button."""
     answer.headers["cache-control"] = "no-store"
     return answer
+
+
+def link_to(request: Request, secret: str) -> str:
+    return f"{get_settings().public_url.rstrip('/') or str(request.base_url).rstrip('/')}/join/{secret}"
 
 
 @router.get("/people")
@@ -144,7 +166,7 @@ def add_member(
     project: Annotated[str, Form()],
 ) -> Response:
     service.add_member(session, email, project)
-    return go_to(request, "/people", notice=_("%s is now in “%s”.") % (email, project))
+    return go_to(request, "/people", notice=_("%(who)s is now in “%(project)s”.", who=email, project=project))
 
 
 @router.post("/people/passwords")
@@ -154,43 +176,41 @@ def new_password(request: Request, session: SessionDep, person: Admin, email: An
     return shown_once(render(request, "people/people.html", page))
 
 
-def tokens_page(session: SessionDep, person: Person, **shown: Any) -> TokensPage:
-    mine = queries.tokens(session, person.id)
-    return TokensPage(person=person, tokens=mine, scopes=scopes_of(person), **shown)
+@router.post("/people/disable")
+def disable(request: Request, session: SessionDep, person: Admin, email: Annotated[str, Form()] = "") -> Response:
+    if service.user_by_email(session, email).id == person.id:
+        raise Conflict(_("you cannot disable your own account; another admin can"), field="email")
+    user = service.disable(session, email, by=person.id)
+    words = _("%(who)s is shut out: signed out everywhere, tokens dead, open turns given back.", who=user.name)
+    return go_to(request, "/people", notice=words)
 
 
-def refuse_beyond(allowed: Sequence[str], asked: Sequence[str]) -> None:
-    beyond = sorted(set(asked) - set(allowed))
-    if beyond:
-        raise BadInput(_("These scopes are not yours to give: %s.") % ", ".join(beyond), field="scopes")
+@router.post("/people/enable")
+def enable(request: Request, session: SessionDep, person: Admin, email: Annotated[str, Form()] = "") -> Response:
+    user = service.enable(session, email, by=person.id)
+    return go_to(request, "/people", notice=_("%(who)s may sign in again.", who=user.name))
 
 
-@router.get("/tokens")
-def tokens(request: Request, session: SessionDep, person: SignedIn) -> Response:
-    return render(request, "people/tokens.html", tokens_page(session, person))
-
-
-@router.post("/tokens")
-def make_token(
+@router.post("/people/invitations")
+def invite(
     request: Request,
     session: SessionDep,
-    person: SignedIn,
-    scopes: Annotated[list[str] | None, Form()] = None,
-    name: Annotated[str, Form(max_length=200)] = "",
-    days: Annotated[int, Form(ge=1, le=3650)] = 90,
+    person: Admin,
+    note: Annotated[str, Form()] = "",
+    days: Annotated[int, Form()] = invitations.USUAL_DAYS,
 ) -> Response:
-    asked = scopes or []
     try:
-        refuse_beyond(scopes_of(person), asked)
-        secret = service.make_token(session, person, asked, name=name.strip(), days=days)
+        secret = invitations.invite(session, person, None, role="admin", days=days, note=note)
     except BadInput as mistake:
-        page = tokens_page(session, person, mistake=mistake, chosen=asked, name=name, days=days)
-        return render(request, "people/tokens.html", page, status=422)
-    session.flush()  # the list below is read in this transaction
-    return shown_once(render(request, "people/tokens.html", tokens_page(session, person, secret=secret)))
+        return render(request, "people/people.html", people_page(session, person, mistake=mistake), status=422)
+    page = people_page(session, person, link=link_to(request, secret))
+    return shown_once(render(request, "people/people.html", page))
 
 
-@router.post("/tokens/{token_id}/revoke")
-def revoke_token(request: Request, session: SessionDep, person: SignedIn, token_id: int) -> Response:
-    service.revoke_token(session, person, token_id)
-    return go_to(request, "/tokens", notice=_("The token is revoked; programs that use it are shut out."))
+@router.post("/people/invitations/{invitation_id}/revoke")
+def revoke(request: Request, session: SessionDep, person: Admin, invitation_id: RowNumber) -> Response:
+    try:
+        invitations.revoke(session, person, None, invitation_id)
+    except NotFound as mistake:
+        return go_to(request, "/people", notice=mistake.message)
+    return go_to(request, "/people", notice=_("The link works no more."))

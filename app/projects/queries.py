@@ -3,14 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, ScalarSelect, Select, case, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    ColumnExpressionArgument,
+    ScalarSelect,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from app.access import Person
 from app.db import among
 from app.errors import NotAllowed, NotFound
 from app.language import gettext as _
-from app.models import Dataset, Item, Judgment, Membership, Preference, Project, User
+from app.models import Audit, Dataset, Item, Judgment, Membership, Preference, Project, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +112,45 @@ def _number(what: ColumnElement[int], *conditions: ColumnExpressionArgument[bool
     return select(what).where(*conditions).correlate(Project).scalar_subquery()
 
 
-def members(session: Session, project: Project) -> Sequence[User]:
-    """Who may judge besides the admins."""
-    return session.scalars(
-        select(User)
+def members(session: Session, project: Project) -> Sequence[tuple[User, Membership]]:
+    """Who takes part besides the admins; managers come first."""
+    rows = session.execute(
+        select(User, Membership)
         .join(Membership, Membership.user_id == User.id)
         .where(Membership.project_id == project.id)
-        .order_by(User.name, User.id)
-    ).all()
+        .order_by(Membership.role.desc(), User.name, User.id)
+    )
+    return [(user, membership) for user, membership in rows]
+
+
+ACTIONS = (
+    "project.created",
+    "project.changed",
+    "member.added",
+    "member.role_changed",
+    "member.removed",
+    "invitation.made",
+    "invitation.revoked",
+    "invitation.accepted",
+    "items.imported",
+)
+
+
+def history(session: Session, project: Project, *, after: int | None, limit: int) -> Sequence[tuple[Audit, str | None]]:
+    """What was done to a project and by whom, newest first, and one more than `limit` if there are more.
+
+    Actions are named since others, on tokens say, have subjects that anybody chooses. A dataset's subject is its own name.
+    """
+    frozen = select(Dataset.name + " v" + cast(Dataset.version, Text)).where(Dataset.project_id == project.id)
+    ours = or_(
+        and_(Audit.subject == project.slug, Audit.action.in_(ACTIONS)),
+        and_(Audit.subject.in_(frozen), Audit.action == "dataset.frozen"),
+    )
+    statement = select(Audit, User.name).outerjoin(User, User.id == Audit.user_id).where(ours)
+    if after is not None:
+        statement = statement.where(Audit.id < after)
+    rows = session.execute(statement.order_by(Audit.id.desc()).limit(limit + 1))
+    return [(audit, name) for audit, name in rows]
 
 
 def datasets_of(session: Session, project: Project) -> Sequence[Dataset]:

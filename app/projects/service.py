@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from app.access import Person
 from app.errors import BadInput, Conflict, NotFound
 from app.kinds import kind_named
-from app.language import gettext
+from app.language import gettext as _
 from app.models import Audit, Item, Membership, Project, User
+from app.models.membership import ROLES
 from app.people import service as people
 from app.projects.settings import ProjectSettings, checked, consequences, settings_of
 
@@ -28,7 +29,7 @@ def create_project(session: Session, person: Person, *, slug: str, kind: str, **
     """
     if _SLUG.fullmatch(slug) is None or slug in RESERVED:
         raise BadInput(
-            gettext(
+            _(
                 "the short name goes into addresses: 1 to 63 small letters, digits and hyphens, beginning with a letter or digit, and not “%(names)s”",
                 names="”, “".join(RESERVED),
             ),
@@ -38,9 +39,7 @@ def create_project(session: Session, person: Person, *, slug: str, kind: str, **
     values = {"slug": slug, "kind": kind_named(kind).NAME, **settings.as_columns()}
     added = session.scalars(insert(Project).values(values).on_conflict_do_nothing().returning(Project)).one_or_none()
     if added is None:
-        raise Conflict(
-            gettext("there is a project “%(slug)s” already; choose another short name", slug=slug), field="slug"
-        )
+        raise Conflict(_("there is a project “%(slug)s” already; choose another short name", slug=slug), field="slug")
     session.add(Audit(user_id=person.id, action="project.created", subject=slug, detail={"kind": kind}))
     return added
 
@@ -64,7 +63,7 @@ def change_settings(session: Session, person: Person, project: Project, **given:
     changed = {field: [old[field], value] for field, value in new.items() if old[field] != value}
     if not changed:
         return []
-    for field, (_, value) in changed.items():
+    for field, (_old, value) in changed.items():
         setattr(project, field, value)
     if "judgments_per_item" in changed:
         _set_wanted(session, project, after.judgments_per_item)
@@ -90,17 +89,43 @@ def _set_wanted(session: Session, project: Project, wanted: int) -> None:
     )
 
 
-def add_member(session: Session, person: Person, project: Project, email: str) -> User:
-    """Let somebody with an account judge. Admins see every project without."""
+def add_member(session: Session, person: Person, project: Project, email: str, role: str = "annotator") -> User:
+    """Let somebody with an account judge, or manage. Admins see every project without."""
     user = people.user_by_email(session, email)
-    people.join(session, user.id, project.id)
-    session.add(Audit(user_id=person.id, action="member.added", subject=project.slug, detail={"user": user.id}))
+    people.join(session, user.id, project.id, _role(role))
+    _trace(session, person, "member.added", project, user=user.id, name=user.name, role=role)
     return user
 
 
-def remove_member(session: Session, person: Person, project: Project, user_id: int) -> None:
-    """Their judgments stay."""
+def change_role(session: Session, person: Person, project: Project, user_id: int, role: str) -> User:
+    """Make a member an annotator or a manager. Links that a manager has made end with being one."""
+    change = update(Membership).where(Membership.project_id == project.id, Membership.user_id == user_id)
+    if session.scalar(change.values(role=_role(role)).returning(Membership.user_id)) is None:
+        raise NotFound(_("this person is not a member of the project"))
+    if role != "manager":
+        people.revoke_links_of(session, user_id, project.id)
+    user = session.get_one(User, user_id)
+    _trace(session, person, "member.role_changed", project, user=user_id, name=user.name, role=role)
+    return user
+
+
+def remove_member(session: Session, person: Person, project: Project, user_id: int) -> User:
+    """Their judgments stay; their open turns are given back, and the links they made end."""
     gone = delete(Membership).where(Membership.project_id == project.id, Membership.user_id == user_id)
-    if session.execute(gone.returning(Membership.user_id)).scalar() is None:
-        raise NotFound(gettext("this person is not a member of the project"))
-    session.add(Audit(user_id=person.id, action="member.removed", subject=project.slug, detail={"user": user_id}))
+    if session.scalar(gone.returning(Membership.user_id)) is None:
+        raise NotFound(_("this person is not a member of the project"))
+    people.end_turns(session, user_id, project.id)
+    people.revoke_links_of(session, user_id, project.id)
+    user = session.get_one(User, user_id)
+    _trace(session, person, "member.removed", project, user=user_id, name=user.name)
+    return user
+
+
+def _role(role: str) -> str:
+    if role not in ROLES:
+        raise BadInput(_("a member is one of %(roles)s", roles=", ".join(ROLES)), field="role")
+    return role
+
+
+def _trace(session: Session, person: Person, action: str, project: Project, **detail: Any) -> None:
+    session.add(Audit(user_id=person.id, action=action, subject=project.slug, detail=detail))

@@ -1,4 +1,4 @@
-"""Pages: the projects of this place, and one of them with its members."""
+"""Pages: the projects of this place, and one of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,12 @@ from sqlalchemy.orm import Session
 
 from app.access import Person, SignedIn
 from app.db import SessionDep
-from app.errors import BadInput, Mistake, NotFound
-from app.forms import Fields, RowNumber
 from app.keyset import After, cut
 from app.kinds import KINDS, Kind, kind_named
-from app.models import Dataset, Project, User
-from app.pages import Page, go_to, render
-from app.pages import gettext as _
-from app.projects import queries, service
-from app.projects.queries import Counts, managed_project, project_for
+from app.models import Dataset, Project
+from app.pages import Page, render
+from app.projects import queries
+from app.projects.queries import Counts, project_for
 
 router = APIRouter()
 SHOWN = 50
@@ -37,10 +34,7 @@ class ProjectPage(Page):
     kind: Kind
     counts: Counts
     may_manage: bool
-    members: Sequence[User]
     datasets: Sequence[Dataset]
-    mistake: Mistake | None = None
-    email: str = ""
 
 
 @router.get("/")
@@ -67,9 +61,7 @@ def project(request: Request, session: SessionDep, person: SignedIn, slug: str) 
     return render(request, "projects/project.html", shown)
 
 
-def project_page(
-    session: Session, person: Person, project: Project, *, mistake: Mistake | None = None, email: str = ""
-) -> ProjectPage:
+def project_page(session: Session, person: Person, project: Project) -> ProjectPage:
     """Annotators are not told who else judges, nor what is made of it."""
     may_manage = queries.manages(session, person, project)
     return ProjectPage(
@@ -78,25 +70,5 @@ def project_page(
         kind=kind_named(project.kind),
         counts=queries.counts(session, [project])[project.id],
         may_manage=may_manage,
-        members=queries.members(session, project) if may_manage else (),
         datasets=queries.datasets_of(session, project) if may_manage else (),
-        mistake=mistake,
-        email=email,
     )
-
-
-@router.post("/projects/{slug}/members")
-def add_member(request: Request, session: SessionDep, person: SignedIn, slug: str, form: Fields) -> Response:
-    project = managed_project(session, person, slug)
-    try:
-        user = service.add_member(session, person, project, form.get("email", ""))
-    except (BadInput, NotFound) as mistake:
-        page = project_page(session, person, project, mistake=mistake, email=form.get("email", ""))
-        return render(request, "projects/project.html", page, status=422)
-    return go_to(request, f"/projects/{slug}#members", notice=_("%(name)s may judge here now.") % {"name": user.name})
-
-
-@router.post("/projects/{slug}/members/{user_id}/remove")
-def remove_member(request: Request, session: SessionDep, person: SignedIn, slug: str, user_id: RowNumber) -> Response:
-    service.remove_member(session, person, managed_project(session, person, slug), user_id)
-    return go_to(request, f"/projects/{slug}#members", notice=_("Taken out of the project; what they judged stays."))

@@ -77,12 +77,26 @@ PROGRAMS = {
         "admins", "/checkpoints/{checkpoint}/files/model.safetensors", "read"
     ),
 }
-OPEN_PAGES = {"GET /sign-in", "POST /sign-in", "POST /sign-out", "POST /language", "GET /"}
+OPEN_PAGES = {
+    "GET /join/{secret}",
+    "POST /join/{secret}",
+    "GET /sign-in",
+    "POST /sign-in",
+    "POST /sign-out",
+    "POST /language",
+    "GET /",
+}
 BROWSERS = {
     "GET /people": Line("admins", "/people"),
     "POST /people": Line("admins", "/people"),
     "POST /people/members": Line("admins", "/people/members", body={"email": "ada@example.org", "project": "words"}),
     "POST /people/passwords": Line("admins", "/people/passwords", body={"email": "ben@example.org"}),
+    "POST /people/invitations": Line("admins", "/people/invitations"),
+    "POST /people/invitations/{invitation_id}/revoke": Line("admins", "/people/invitations/999/revoke"),
+    "POST /people/enable": Line("admins", "/people/enable", body={"email": "ben@example.org"}),
+    "POST /people/disable": Line("admins", "/people/disable", body={"email": "eric@example.org"}),
+    "GET /account": Line("everybody", "/account"),
+    "POST /account/password": Line("everybody", "/account/password"),
     "GET /tokens": Line("everybody", "/tokens"),
     "POST /tokens": Line("everybody", "/tokens"),
     "POST /tokens/{token_id}/revoke": Line("owner", "/tokens/999/revoke"),
@@ -93,6 +107,15 @@ BROWSERS = {
     "POST /projects/preview": Line("who manages something", "/projects/preview"),
     "GET /projects/{slug}/settings": Line("managers", "/projects/words/settings"),
     "POST /projects/{slug}/settings": Line("managers", "/projects/words/settings"),
+    "GET /projects/{slug}/people": Line("managers", "/projects/words/people"),
+    "GET /projects/{slug}/history": Line("managers", "/projects/words/history"),
+    "POST /projects/{slug}/invitations": Line("managers", "/projects/words/invitations"),
+    "POST /projects/{slug}/invitations/{invitation_id}/revoke": Line(
+        "managers", "/projects/words/invitations/999/revoke"
+    ),
+    "POST /projects/{slug}/members/{user_id}/role": Line(
+        "managers", "/projects/words/members/{ben}/role", body={"role": "annotator"}
+    ),
     "POST /projects/{slug}/members": Line("managers", "/projects/words/members"),
     "POST /projects/{slug}/members/{user_id}/remove": Line("managers", "/projects/words/members/{ben}/remove"),
     "GET /projects/{slug}/judge": Line("members", "/projects/words/judge"),

@@ -5,7 +5,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from app import db
-from app.models import Membership, Project, User
+from app.models import Project, User
 from tests.queued import claimed, judged, queued
 
 FORM = {
@@ -16,11 +16,6 @@ FORM = {
     "judgments_per_item": "2",
     "lease_minutes": "5",
 }
-
-
-def members() -> list[int]:
-    with db.work_unit() as session:
-        return list(session.scalars(select(Membership.user_id)))
 
 
 def test_the_front_page_is_the_list(nobody: TestClient):
@@ -97,7 +92,7 @@ def test_an_annotator_is_not_told_who_else_judges(
     ada_browser: TestClient, ben: User, ben_browser: TestClient, cleo: User
 ):
     queued(ben, cleo, items=1)
-    assert "cleo@example.org" in ada_browser.get("/projects/words").text
+    assert "cleo@example.org" in ada_browser.get("/projects/words/people").text
     page = ben_browser.get("/projects/words").text
     assert "cleo@example.org" not in page
     assert "/settings" not in page
@@ -119,19 +114,3 @@ def test_an_admin_changes_settings(ada_browser: TestClient):
     refused = ada_browser.post("/projects/words/settings", data=FORM | {"lease_minutes": ""})
     assert refused.status_code == 422
     assert "whole number" in refused.text
-
-
-def test_an_admin_says_who_takes_part(ada_browser: TestClient, ben: User, ben_browser: TestClient):
-    queued(items=1)
-    assert ben_browser.get("/projects/words").status_code == 404
-    answer = ada_browser.post("/projects/words/members", data={"email": "ben@example.org"})
-    assert answer.status_code == 303
-    assert ben_browser.get("/projects/words").status_code == 200
-    unknown = ada_browser.post("/projects/words/members", data={"email": "dan@example.org"})
-    assert unknown.status_code == 422
-    assert "no account for dan@example.org" in unknown.text
-    assert ada_browser.post("/projects/words/members", data={"email": "a\0@b"}).status_code in {404, 422}
-    assert ada_browser.post(f"/projects/words/members/{ben.id}/remove").status_code == 303
-    assert ada_browser.post(f"/projects/words/members/{ben.id}/remove").status_code == 404
-    assert ada_browser.post(f"/projects/words/members/{2**70}/remove").status_code == 422
-    assert members() == []

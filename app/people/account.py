@@ -1,0 +1,108 @@
+"""Pages: one's own account, with its password, and one's own tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+
+from app.access import COOKIE, Person, SignedIn, scopes_of
+from app.db import SessionDep
+from app.errors import BadInput, Mistake, TooManyTries
+from app.models import ApiToken, User
+from app.pages import Page, go_to, render
+from app.pages import gettext as _
+from app.people import attempts, queries, service
+from app.people.service import Entered
+from app.people.views import client_of, let_in, refused, shown_once
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountPage(Page):
+    user: User
+    projects: Sequence[tuple[str, str, str]]
+    shortest: int = service.SHORTEST_PASSWORD
+    mistake: Mistake | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokensPage(Page):
+    tokens: Sequence[ApiToken]
+    scopes: Sequence[str]
+    chosen: Sequence[str] = ("read",)
+    name: str = ""
+    days: int = 90
+    mistake: Mistake | None = None
+    secret: str = ""
+
+
+def account_page(session: SessionDep, person: Person, mistake: Mistake | None = None) -> AccountPage:
+    user = session.get_one(User, person.id)
+    return AccountPage(person=person, user=user, projects=queries.memberships(session, user.id), mistake=mistake)
+
+
+@router.get("/account")
+def account(request: Request, session: SessionDep, person: SignedIn) -> Response:
+    return render(request, "people/account.html", account_page(session, person))
+
+
+@router.post("/account/password")
+def change_password(
+    request: Request,
+    session: SessionDep,
+    person: SignedIn,
+    current: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+) -> Response:
+    cookie = request.cookies.get(COOKIE, "")
+    try:
+        user = service.change_password(session, person, current, password, client=client_of(request), cookie=cookie)
+    except (BadInput, TooManyTries) as mistake:
+        return refused(render(request, "people/account.html", account_page(session, person, mistake)), mistake)
+    answer = go_to(request, "/account", notice=_("Your password is changed; your other browsers are signed out."))
+    return let_in(answer, Entered(user, cookie, attempts.mark_of(user)))
+
+
+def tokens_page(session: SessionDep, person: Person, **shown: Any) -> TokensPage:
+    mine = queries.tokens(session, person.id)
+    return TokensPage(person=person, tokens=mine, scopes=scopes_of(person), **shown)
+
+
+def refuse_beyond(allowed: Sequence[str], asked: Sequence[str]) -> None:
+    beyond = sorted(set(asked) - set(allowed))
+    if beyond:
+        raise BadInput(_("These scopes are not yours to give: %s.") % ", ".join(beyond), field="scopes")
+
+
+@router.get("/tokens")
+def tokens(request: Request, session: SessionDep, person: SignedIn) -> Response:
+    return render(request, "people/tokens.html", tokens_page(session, person))
+
+
+@router.post("/tokens")
+def make_token(
+    request: Request,
+    session: SessionDep,
+    person: SignedIn,
+    scopes: Annotated[list[str] | None, Form()] = None,
+    name: Annotated[str, Form(max_length=200)] = "",
+    days: Annotated[int, Form(ge=1, le=3650)] = 90,
+) -> Response:
+    asked = scopes or []
+    try:
+        refuse_beyond(scopes_of(person), asked)
+        secret = service.make_token(session, person, asked, name=name.strip(), days=days)
+    except BadInput as mistake:
+        page = tokens_page(session, person, mistake=mistake, chosen=asked, name=name, days=days)
+        return render(request, "people/tokens.html", page, status=422)
+    session.flush()  # the list below is read in this transaction
+    return shown_once(render(request, "people/tokens.html", tokens_page(session, person, secret=secret)))
+
+
+@router.post("/tokens/{token_id}/revoke")
+def revoke_token(request: Request, session: SessionDep, person: SignedIn, token_id: int) -> Response:
+    service.revoke_token(session, person, token_id)
+    return go_to(request, "/tokens", notice=_("The token is revoked; programs that use it are shut out."))
