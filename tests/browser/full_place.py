@@ -12,6 +12,7 @@ from app import db
 from app.access import Person
 from app.imports.service import import_file
 from app.models import Project, Run, RunMetric, User
+from app.people import invitations
 from app.people import service as people
 from tests import trained
 from tests.browser import stories
@@ -50,7 +51,10 @@ def fill(ada: User, ben: User) -> dict[str, str]:
         open_item(session, farewells, stories.FAREWELL, stories.FAREWELLS)
         people.make_token(session, ada, ["read", "import"], name="laptop", days=90)
         people.make_token(session, ada, ["read"], name="nightly download")
-        return {"import_result": f"/projects/everyday/imports/{imported}"} | _train(session)
+        people.join(session, ben.id, everyday.id, "manager")
+        asking = Person(ada.id, ada.name, ada.role)
+        secret = invitations.invite(session, asking, everyday, role="annotator", note="Dora from the library")
+        return {"join": f"/join/{secret}", "import_result": f"/projects/everyday/imports/{imported}"} | _train(session)
 
 
 def _import(session: Session, project: Project, ada: User) -> int:

@@ -32,6 +32,8 @@ ADAS = {
     "project": "/projects/everyday",
     "project_new": "/projects/new",
     "project_settings": "/projects/everyday/settings",
+    "project_people": "/projects/everyday/people",
+    "project_history": "/projects/everyday/history",
     "import": "/projects/everyday/import",
     "datasets": "/datasets",
     "dataset_new": "/datasets/new",
@@ -39,6 +41,7 @@ ADAS = {
     "run_new": "/runs/new",
     "checkpoints": "/checkpoints",
     "people": "/people",
+    "account": "/account",
     "tokens": "/tokens",
 }
 # Routes that answer with no page of their own.
@@ -46,6 +49,7 @@ PARTS = {
     "/": "leads to the projects",
     "/runs/new/launch_form": "part of /runs/new",
     "/runs/{run_id}/progress": "part of /runs/{run_id}",
+    "/turns/{assignment_id}/difference": "part of /projects/{slug}/judge",
 }
 # What readers may set for themselves (WCAG 1.4.12).
 SPACED = """
