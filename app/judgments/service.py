@@ -98,7 +98,9 @@ def revise(
 def _asking(person: Person, key: str) -> dict[str, Any]:
     if not key or len(key) > LONGEST_KEY or "\0" in key:
         raise BadInput(
-            f"send an Idempotency-Key of 1 to {LONGEST_KEY} characters, a new one for each decision",
+            gettext(
+                "send an Idempotency-Key of 1 to %(most)s characters, a new one for each decision", most=LONGEST_KEY
+            ),
             field="idempotency-key",
         )
     return {"person_id": person.id, "is_admin": person.is_admin, "key": key}
@@ -140,11 +142,11 @@ def _same(before: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
         "skip_reason": verdict.skip_reason,
     }
     if before["withdrawn"] or said != {name: before[name] for name in said}:
-        raise Conflict("this Idempotency-Key was used for something else; use a new one for each decision")
+        raise Conflict(gettext("this Idempotency-Key was used for something else; use a new one for each decision"))
     return before
 
 
 def _withdrawn(before: dict[str, Any]) -> dict[str, Any]:
     if not before["withdrawn"]:
-        raise Conflict("this Idempotency-Key was used for something else; use a new one for each decision")
+        raise Conflict(gettext("this Idempotency-Key was used for something else; use a new one for each decision"))
     return before
