@@ -1,7 +1,8 @@
 """Jinja, and the one way to answer with a page or a fragment.
 
-Each page gets one frozen dataclass derived from `Page`; its fields are the template's variables. `StrictUndefined` turns
-a misspelt one into an error, mypy checks the route. Words, numbers and times are in the language of the request.
+Each page gets one frozen dataclass derived from `Page`; its fields are the template's variables, and `page` is the whole.
+`StrictUndefined` turns a misspelt one into an error, mypy checks the route. Words, numbers and times are in the language
+of the request.
 A word said once after a redirect ("Ben is in") travels in a short-lived cookie, so it needs neither row nor session.
 """
 
@@ -166,7 +167,7 @@ def _variables(page: Page) -> dict[str, Any]:
 
 
 def html(request: Request, template: str, page: Page, *, notice: str = "") -> str:
-    return environment.get_template(template).render(request=request, notice=notice, **_variables(page))
+    return environment.get_template(template).render(request=request, notice=notice, page=page, **_variables(page))
 
 
 def render(request: Request, template: str, page: Page, *, status: int = 200) -> HTMLResponse:

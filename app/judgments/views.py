@@ -1,8 +1,9 @@
 """The page people spend their day on: one turn after the other, each stored and shown back.
 
 The page holds one fragment, the turn. Its form carries the assignment, response ids and a key drawn on the server for
-this rendering, so that a double click, a reload or the back button stores nothing twice. htmx is answered with the next
-turn; a plain form is sent back to the page, which says what was saved because it asks the database.
+this rendering, so that a double click, a reload, the back button or a second try over a bad connection stores nothing
+twice. htmx is answered with the next turn; a plain form is sent back to the page, which says what was saved because it
+asks the database.
 """
 
 import secrets
@@ -15,48 +16,80 @@ from fastapi.responses import Response
 from app.access import Person, SignedIn
 from app.db import SessionDep
 from app.errors import BadInput, Conflict, Mistake
-from app.forms import Fields, row_number
+from app.forms import Fields, RowNumber, row_number
 from app.judgments import queries, service
+from app.judgments.practice import Feedback, feedback
 from app.judgments.queries import Progress, Reason
-from app.judgments.words import LABELS, said
+from app.judgments.words import LABELS, said, skip_reasons
 from app.kinds import asked_by, kind_named
 from app.models import Project
 from app.pages import Page, go_to, is_fragment_wanted, render
 from app.projects.queries import project_for
-from app.queue.service import Turn, claim
+from app.queue.service import Turn, claim, renew
+from app.settings import get_settings
 
 router = APIRouter()
 LONGEST_LOOK_MS = 24 * 3600 * 1000
+LAYOUT_COOKIE = "tiebreak_layout"
+LAYOUTS = ("columns", "stacked")
+YEAR_S = 365 * 86400
 
 
 @dataclass(frozen=True, kw_only=True)
-class TurnPage(Page):
-    """`is_next`: the turn follows another one on the same page. `entered` is what a refused form held."""
+class VerdictPage(Page):
+    """What every page with a judging form knows. `entered` is what the form holds already."""
 
     project: Project
-    turn: Turn | None
     key: str
+    labels: str = LABELS
+    skip_reasons: Mapping[str, str] = field(default_factory=skip_reasons)
+    mistake: Mistake | None = None
+    entered: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnPage(VerdictPage):
+    """`is_next`: the turn follows another one on the same page. `stored` is the assignment that was just judged.
+
+    With `feedback` the page tells how a practice went, and there is no turn until the person goes on.
+    """
+
+    turn: Turn | None
     progress: Progress
     last: queries.Last | None
     saved: str
     reason: Reason | None
     is_next: bool
-    labels: str = LABELS
+    is_practice: bool
+    is_stacked: bool
+    stored: int | None = None
+    feedback: Feedback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a form that was sent."""
+
+    assignment_id: int | None = None
+    judgment_id: int | None = None
+    is_practice: bool = False
     mistake: Mistake | None = None
-    entered: Mapping[str, str] = field(default_factory=dict)
 
 
 def turn_page(
+    request: Request,
     session: SessionDep,
     person: Person,
     project: Project,
     *,
-    is_next: bool = False,
-    mistake: Mistake | None = None,
-    entered: Mapping[str, str] | None = None,
+    done: Done | None = None,
+    form: Mapping[str, str] | None = None,
+    told: Feedback | None = None,
 ) -> TurnPage:
-    turn = claim(session, person.id, project.id)
+    """The next turn; or, with `told`, how the last one went."""
+    turn = None if told else claim(session, person.id, project.id)
     last = queries.last_judgment(session, person, project)
+    done = done or Done()
     return TurnPage(
         person=person,
         project=project,
@@ -65,61 +98,97 @@ def turn_page(
         progress=queries.progress(session, person, project),
         last=last,
         saved=said(last) if last else "",
-        reason=None if turn else queries.why_nothing_is_left(session, person, project),
-        is_next=is_next,
-        mistake=mistake,
-        entered=entered or {},
+        reason=None if turn or told else queries.why_nothing_is_left(session, person, project),
+        is_next=is_fragment_wanted(request) or done.mistake is not None,
+        is_practice=turn is not None and turn.is_training,
+        is_stacked=request.cookies.get(LAYOUT_COOKIE) == "stacked",
+        stored=done.assignment_id,
+        mistake=done.mistake,
+        entered=entered(session, project, turn, last, form or {}) if turn else {},
+        feedback=told,
     )
 
 
+def entered(
+    session: SessionDep, project: Project, turn: Turn, last: queries.Last | None, form: Mapping[str, str]
+) -> Mapping[str, str]:
+    """What a form shows filled in: what was refused about this turn, or what was just taken back."""
+    if form.get("assignment") == str(turn.assignment_id):
+        return form
+    if last is None or not last.withdrawn or last.assignment_id != turn.assignment_id:
+        return {}
+    verdict = queries.taken_back(session, last)
+    return kind_named(project.kind).write(verdict, asked_by(project)) if verdict else {}
+
+
 @router.get("/projects/{slug}/judge")
-def judge(request: Request, session: SessionDep, person: SignedIn, slug: str) -> Response:
+def judge(request: Request, session: SessionDep, person: SignedIn, slug: str, layout: str | None = None) -> Response:
+    """The page. `?layout=` is the link beside it, which a script answers without asking here."""
     project = project_for(session, person, slug)
-    return render(request, "judgments/judge.html", turn_page(session, person, project))
+    if layout in LAYOUTS:
+        answer = go_to(request, f"/projects/{slug}/judge")
+        secure = get_settings().secure_cookies
+        answer.set_cookie(LAYOUT_COOKIE, str(layout), max_age=YEAR_S, samesite="lax", secure=secure)
+        return answer
+    return render(request, "judgments/judge.html", turn_page(request, session, person, project))
 
 
 @router.post("/projects/{slug}/turn")
 def turn(request: Request, session: SessionDep, person: SignedIn, slug: str, form: Fields) -> Response:
     """Store what was decided, answer with the next turn. Whatever is refused is said on the page it came from."""
     project = project_for(session, person, slug)
-    mistake: Mistake | None = None
     try:
-        store(session, person, project, form)
+        done = store(session, person, project, form)
     except (BadInput, Conflict) as refusal:
-        mistake = refusal
-    return next_turn(request, session, person, project, mistake, form)
+        done = Done(mistake=refusal)
+    return next_turn(request, session, person, project, done, form)
+
+
+@router.post("/projects/{slug}/turns/{assignment_id}/renew", status_code=204)
+def renew_turn(session: SessionDep, person: SignedIn, slug: str, assignment_id: RowNumber) -> None:
+    """Asked by the page while somebody looks at it. 409 when the turn is over: its lease ran out, or it was judged."""
+    project_for(session, person, slug)
+    renew(session, person.id, assignment_id)
 
 
 @router.post("/projects/{slug}/undo")
 def undo(request: Request, session: SessionDep, person: SignedIn, slug: str, form: Fields) -> Response:
     project = project_for(session, person, slug)
-    mistake: Mistake | None = None
+    done = Done()
     try:
         service.withdraw(session, person, row_number(form, "judgment"), key=form.get("key", ""))
     except (BadInput, Conflict) as refusal:
-        mistake = refusal
-    return next_turn(request, session, person, project, mistake, form)
+        done = Done(mistake=refusal)
+    return next_turn(request, session, person, project, done, {})
 
 
-def store(session: SessionDep, person: Person, project: Project, form: Mapping[str, str]) -> None:
+@router.get("/projects/{slug}/practice/{judgment_id}")
+def practice(request: Request, session: SessionDep, person: SignedIn, slug: str, judgment_id: RowNumber) -> Response:
+    """How one's practice went, for whoever came here by a plain form."""
+    project = project_for(session, person, slug)
+    told = feedback(session, person, project, judgment_id)
+    return render(request, "judgments/judge.html", turn_page(request, session, person, project, told=told))
+
+
+def store(session: SessionDep, person: Person, project: Project, form: Mapping[str, str]) -> Done:
     assignment_id = row_number(form, "assignment")
-    shown = queries.shown_order(session, person, assignment_id)
-    verdict = kind_named(project.kind).read(form, shown, asked_by(project))
+    shown = queries.shown(session, person, assignment_id)
+    verdict = kind_named(project.kind).read(form, shown.response_ids, asked_by(project))
     looked = form.get("duration_ms", "")
     duration_ms = min(int(looked), LONGEST_LOOK_MS) if looked.isdecimal() and len(looked) < 12 else None
-    service.judge(session, person, assignment_id, verdict, key=form.get("key", ""), duration_ms=duration_ms)
+    key = form.get("key", "")
+    stored = service.judge(session, person, assignment_id, verdict, key=key, duration_ms=duration_ms)
+    return Done(assignment_id, stored.judgment["id"], shown.is_practice)
 
 
 def next_turn(
-    request: Request,
-    session: SessionDep,
-    person: Person,
-    project: Project,
-    mistake: Mistake | None,
-    form: Mapping[str, str],
+    request: Request, session: SessionDep, person: Person, project: Project, done: Done, form: Mapping[str, str]
 ) -> Response:
+    mistake = done.mistake
+    told = feedback(session, person, project, done.judgment_id) if done.is_practice and done.judgment_id else None
     if is_fragment_wanted(request) or isinstance(mistake, BadInput):
-        page = turn_page(session, person, project, is_next=True, mistake=mistake, entered=form if mistake else None)
+        page = turn_page(request, session, person, project, done=done, form=form if mistake else None, told=told)
         template = "judgments/_turn.html" if is_fragment_wanted(request) else "judgments/judge.html"
         return render(request, template, page, status=mistake.status if isinstance(mistake, BadInput) else 200)
-    return go_to(request, f"/projects/{project.slug}/judge", notice=mistake.message if mistake else "")
+    path = f"practice/{told.judgment_id}" if told else "judge"
+    return go_to(request, f"/projects/{project.slug}/{path}", notice=mistake.message if mistake else "")

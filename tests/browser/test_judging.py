@@ -80,7 +80,8 @@ def test_it_works_without_javascript(visit: Open, ben: User) -> None:
     page.get_by_role("button", name="Equally good").click()
     page.get_by_text("Saved: equally good.").wait_for()
     page.get_by_role("button", name="Undo").click()
-    page.get_by_role("button", name="Skip").click()
+    page.locator("summary", has_text="Skip").click()
+    page.get_by_role("button", name="Without a reason").click()
     page.get_by_text("Skipped.").wait_for()
     assert [one.outcome for one in judgments()] == ["tie", "tie", "skip"]
 
@@ -138,14 +139,14 @@ def test_a_ranking_with_a_gap_is_not_stored(visit: Open, ben: User) -> None:
     assert judgments() == []
 
 
-def test_a_lost_connection_is_said_and_nothing_is_lost(visit: Open, ben: User) -> None:
+def test_a_lost_connection_is_said_and_the_judgment_is_sent_again_by_itself(visit: Open, ben: User) -> None:
     pairs(ben, 1)
     page = visit(ben, PAIR)
     page.context.set_offline(True)
     page.get_by_role("button", name="A is better").click()
-    page.get_by_text("Not saved: the server cannot be reached.").wait_for()
+    page.get_by_text("Not saved yet: the server cannot be reached.").wait_for()
+    assert page.get_by_role("button", name="A is better").get_attribute("aria-pressed") == "true"
     page.context.set_offline(False)
-    page.get_by_role("button", name="A is better").click()
     page.get_by_role("heading", name="All done. Thank you.").wait_for()
     assert len(judgments()) == 1
 
@@ -162,7 +163,7 @@ def test_what_the_server_refuses_is_said_in_its_words(visit: Open, ben: User) ->
 def test_a_server_that_is_broken_is_not_passed_over_in_silence(visit: Open, ben: User) -> None:
     pairs(ben, 1)
     page = visit(ben, PAIR)
-    page.route("**/turn", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+    page.route("**/turn", lambda route: route.fulfill(status=500, body="<h1>Broken</h1>"))
     page.get_by_role("button", name="A is better").click()
     page.get_by_text("Not saved: something is broken on our side.").wait_for()
     assert page.get_by_role("button", name="A is better").is_visible()

@@ -1,15 +1,19 @@
 import re
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app import db
-from app.models import Item, Judgment, Project, Response, User
+from app.models import Assignment, Item, Judgment, Project, Response, User
+from app.queue.service import expire
+from tests.queued import leases_run_out, value
 from tests.unjudged import open_item, open_project
 
 HTMX = {"HX-Request": "true"}
+KEPT = "Kept, as I wrote it."
 
 
 @pytest.fixture
@@ -236,3 +240,186 @@ def test_there_is_no_difference_of_three(ben_browser: TestClient, ben: User) -> 
         open_item(session, project, "Tell me.", ["a", "b", "c"])
     ben_browser.get("/projects/stories/judge")
     assert ben_browser.get("/turns/1/difference").status_code == 404
+
+
+def test_a_strength_is_a_button_of_its_own(ben_browser: TestClient, ben: User) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "scale", "pair", ben, asks_strength=True)
+        open_item(session, project, "First?", ["one", "two"])
+    page = ben_browser.get("/projects/scale/judge").text
+    steps = re.findall(r'name="choice" value="([0-9a-f-]{36}) ([123])"', page)
+    assert [strength for _, strength in steps] == ["3", "2", "1", "1", "2", "3"]
+    form = form_of(page) | {"choice": " ".join(steps[-1])}
+    saved = ben_browser.post("/projects/scale/turn", data=form, headers=HTMX).text
+    assert "Saved: B is much better." in saved
+    (stored,) = judgments()
+    assert (stored.strength, stored.tiers[steps[-1][0]]) == (3, 1)
+
+
+def test_dimensions_and_the_comment_are_stored_and_shown_back(ben_browser: TestClient, ben: User) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "asked", "pair", ben, dimensions=["Honest", "Kind"], comments="required")
+        open_item(session, project, "First?", ["one", "two"])
+    form = form_of(ben_browser.get("/projects/asked/judge").text)
+    said = {"choice": form["A"], "dimension.0": form["B"], "dimension.1": "tie", "comment": "B lies less."}
+    saved = ben_browser.post("/projects/asked/turn", data=form | said, headers=HTMX).text
+    assert "Saved: A is better. Honest: B. Kind: equal. Comment: “B lies less.”" in saved
+    assert judgments()[0].dimensions["Kind"] == {form["A"]: 1, form["B"]: 1}
+
+
+@pytest.mark.parametrize(
+    ("choice", "own", "words"),
+    [("skip harmful", "", "Skipped: Harmful or upsetting."), ("skip", " cut off ", "Skipped: cut off.")],
+)
+def test_a_skip_says_why(ben_browser: TestClient, pairs: Project, choice: str, own: str, words: str) -> None:
+    form = form_of(ben_browser.get("/projects/pairs/judge").text) | {"choice": choice, "skip_words": own}
+    assert words in ben_browser.post("/projects/pairs/turn", data=form, headers=HTMX).text
+    assert judgments()[0].skip_reason == (own.strip() or "harmful")
+
+
+def test_what_is_refused_is_named_beside_its_field_and_nothing_is_lost(ben_browser: TestClient, ben: User) -> None:
+    with db.work_unit() as session:
+        asks = {"comments": "required", "comment_min_length": 100, "dimensions": ["Honest"]}
+        project = open_project(session, "strict", "pair", ben, **asks)
+        open_item(session, project, "First?", ["one", "two"])
+    form = form_of(ben_browser.get("/projects/strict/judge").text)
+    said = {"choice": form["B"], "comment": KEPT, "dimension.0": form["A"]}
+    for headers in (HTMX, {}):
+        refused = ben_browser.post("/projects/strict/turn", data=form | said, headers=headers)
+        assert refused.status_code == 422
+        assert "this project asks for 100" in refused.text
+        assert 'aria-invalid="true"' in refused.text
+        assert f">{KEPT}</textarea>" in refused.text
+        assert re.search(rf'value="{form["A"]}"[^>]* checked', refused.text)
+        assert re.search(rf'value="{form["B"]}"[^>]*aria-pressed="true"', refused.text)
+    assert judgments() == []
+
+
+def test_an_outcome_that_is_not_offered_has_no_button_and_is_refused(ben_browser: TestClient, ben: User) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "bare", "pair", ben, outcomes=["ranked"], comments="off")
+        open_item(session, project, "First?", ["one", "two"])
+    page = ben_browser.get("/projects/bare/judge").text
+    assert page.count('name="choice"') == 2
+    assert "<textarea" not in page
+    for choice in ("tie", "all_bad", "skip"):
+        refused = ben_browser.post("/projects/bare/turn", data=form_of(page) | {"choice": choice}, headers=HTMX)
+        assert refused.status_code == 422
+    assert judgments() == []
+
+
+def test_undo_fills_in_what_was_taken_back(ben_browser: TestClient, pairs: Project) -> None:
+    form = form_of(ben_browser.get("/projects/pairs/judge").text)
+    after = ben_browser.post("/projects/pairs/turn", data=form | {"choice": form["A"], "comment": KEPT}, headers=HTMX)
+    ben_browser.post("/projects/pairs/undo", data=undo_of(after.text))
+    for _ in range(2):
+        back = ben_browser.get("/projects/pairs/judge").text
+        assert f">{KEPT}</textarea>" in back
+        assert re.search(rf'value="{form["A"]}"[^>]*aria-pressed="true"', back)
+
+
+def test_what_came_too_late_for_one_item_is_not_filled_in_for_the_next(ben_browser: TestClient, pairs: Project) -> None:
+    form = form_of(ben_browser.get("/projects/pairs/judge").text)
+    ben_browser.post("/projects/pairs/turn", data=form | {"choice": "tie"}, headers=HTMX)
+    late = ben_browser.post("/projects/pairs/turn", data=form | {"choice": form["A"], "comment": KEPT}, headers=HTMX)
+    assert "Second?" in late.text
+    assert KEPT not in late.text
+
+
+def test_work_after_the_lease_is_kept(ben_browser: TestClient, ada_browser: TestClient, ben: User) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "late", "pair", ben)
+        open_item(session, project, "Only?", ["x", "y"])
+    form = form_of(ben_browser.get("/projects/late/judge").text)
+    leases_run_out()
+    with db.work_unit() as session:
+        expire(session)
+    others = form_of(ada_browser.get("/projects/late/judge").text)
+    ada_browser.post("/projects/late/turn", data=others | {"choice": "tie"})
+    saved = ben_browser.post("/projects/late/turn", data=form | {"choice": form["A"]}, headers=HTMX).text
+    assert "Saved: A is better." in saved
+    assert [(one.outcome, one.counted) for one in judgments()] == [("tie", True), ("ranked", False)]
+
+
+def test_a_turn_is_renewed_while_its_page_is_open(
+    ben_browser: TestClient, cleo_browser: TestClient, ada_browser: TestClient, nobody: TestClient, pairs: Project
+) -> None:
+    page = ben_browser.get("/projects/pairs/judge").text
+    (path,) = re.findall(r'data-renew="([^"]+)"', page)
+    with db.work_unit() as session:
+        session.execute(text("UPDATE assignment SET expires_at = now() + interval '5 seconds'"))
+    assert ben_browser.post(path).status_code == 204
+    assert value("SELECT expires_at > now() + interval '29 minutes' FROM assignment")
+    assert [browser.post(path).status_code for browser in (cleo_browser, ada_browser, nobody)] == [404, 404, 303]
+    ben_browser.post("/projects/pairs/turn", data=form_of(page) | {"choice": "tie"})
+    assert ben_browser.post(path).status_code == 409
+
+
+def test_the_layout_is_remembered_and_drawn_by_the_server(ben_browser: TestClient, pairs: Project) -> None:
+    page = "/projects/pairs/judge"
+    assert "turn--stacked" not in ben_browser.get(page).text
+    assert ben_browser.get(f"{page}?layout=stacked").headers["location"] == page
+    form = form_of(ben_browser.get(page).text)
+    assert 'class="turn turn--stacked"' in ben_browser.get(page).text
+    assert "turn--stacked" in ben_browser.post("/projects/pairs/turn", data=form | {"choice": "tie"}, headers=HTMX).text
+    ben_browser.get(f"{page}?layout=columns")
+    ben_browser.get(f"{page}?layout=banana")
+    assert "turn--stacked" not in ben_browser.get(page).text
+
+
+def practised(ben: User, *, is_training: bool = True) -> list[str]:
+    """One item with a known answer that was handed to Ben; returns its responses' ids, the right one first."""
+    with db.work_unit() as session:
+        project = open_project(session, "school", "pair", ben)
+        item = open_item(session, project, "Which is *even*?", ["two", "three"])
+        keys = [str(key) for key in item.response_ids]
+        item.wanted = item.open_slots = 0
+        item.gold = {"outcome": "ranked", "tiers": {keys[0]: 1, keys[1]: 2}}
+        item.is_training = is_training
+        item.record_metadata = {"explanation": "Two is **even**."}
+        reason = "training" if is_training else "gold"
+        session.add(
+            Assignment(
+                project_id=project.id,
+                item_id=item.id,
+                user_id=ben.id,
+                reason=reason,
+                seed=1,
+                shown_order=item.response_ids,
+                expires_at=datetime.now(UTC) + timedelta(hours=1),
+            )
+        )
+    return keys
+
+
+@pytest.mark.parametrize(("best", "words"), [(0, "Right, this is"), (1, "Another answer was agreed on")])
+def test_practice_tells_how_it_went_and_why(ben_browser: TestClient, ben: User, best: int, words: str) -> None:
+    keys = practised(ben)
+    page = ben_browser.get("/projects/school/judge").text
+    assert "for practice" in page
+    assert "Two is" not in page
+    told = ben_browser.post("/projects/school/turn", data=form_of(page) | {"choice": keys[best]}, headers=HTMX).text
+    assert words in told
+    assert "Two is <strong>even</strong>." in told
+    assert "<dt>Agreed</dt><dd>A is better</dd>" in told
+    assert 'href="/projects/school/judge"' in told
+
+
+def test_practice_is_told_without_javascript_too_and_to_nobody_else(
+    ben_browser: TestClient, ada_browser: TestClient, cleo_browser: TestClient, nobody: TestClient, ben: User
+) -> None:
+    keys = practised(ben)
+    form = form_of(ben_browser.get("/projects/school/judge").text)
+    path = ben_browser.post("/projects/school/turn", data=form | {"choice": keys[0]}).headers["location"]
+    assert "Right, this is" in ben_browser.get(path).text
+    assert [browser.get(path).status_code for browser in (ada_browser, cleo_browser, nobody)] == [404, 404, 303]
+
+
+def test_a_known_answer_that_is_hidden_stays_hidden(ben_browser: TestClient, ben: User) -> None:
+    keys = practised(ben, is_training=False)
+    page = ben_browser.get("/projects/school/judge").text
+    told = ben_browser.post("/projects/school/turn", data=form_of(page) | {"choice": keys[1]}, headers=HTMX).text
+    for words in ("practice", "Two is", "agreed", "gold"):
+        assert words not in page
+        assert words not in told
+    assert ben_browser.get(f"/projects/school/practice/{judgments()[0].id}").status_code == 404
