@@ -22,10 +22,11 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig
 
-from worker.batches import Batch, EncodedGroup, collate, micro_batches, prompt_ids
+from worker.batches import Batch, EncodedGroup
 from worker.groups import Group
 from worker.objectives.ranking import pair_counts
 from worker.policy import Model, logp, rewards
+from worker.tokens import prompt_ids
 
 QUESTIONS = 256
 """At most so many distinct prompts are answered in one evaluation."""
@@ -39,9 +40,8 @@ Figures = dict[str, float]
 def measure(model: Model, groups: Sequence[EncodedGroup], what: Measure) -> list[tuple[float, ...]]:
     """One number for each response of each group, in the groups' order."""
     found: list[tuple[float, ...]] = [()] * len(groups)
-    for places in micro_batches(groups, model.tokens_at_once()):
-        batch = collate([groups[place] for place in places], model.tokenizer.pad_token_id, model.device)
-        values = iter(what(model, batch).tolist())
+    for places in model.batches(groups):
+        values = iter(what(model, model.batch([groups[place] for place in places])).tolist())
         for place in places:
             found[place] = tuple(next(values) for _ in groups[place].responses)
     return found

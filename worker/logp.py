@@ -1,51 +1,125 @@
 """Hidden states → log-probability of a response: the only place with logits.
 
-Three things are done here once, so that policy, reference and evaluation cannot differ in them. Logits are made for
-response tokens alone, never for the prompt. They are made in chunks and made again for the backward pass, so that no
-[tokens, vocabulary] table is ever kept whole. And log-softmax and sums are in float32 at least: at −2048 nats
-neighbouring bfloat16 numbers are 16 nats apart, which no implicit reward survives.
+Four things are done here once, so that policy, reference and evaluation cannot differ in them. Logits are made for response
+tokens alone, never for the prompt. They are made in chunks, and of the tables of probabilities no more than `KEPT_LOGITS`
+wait for the backward pass; further chunks are made again. Log-softmax and sums are in float32 at least: at −2048 nats
+neighbouring bfloat16 numbers are 16 nats apart, which no implicit reward survives. And the backward pass is written by hand.
 
-Shape key: R responses, T tokens of the padded row, N response tokens of all rows, D width, V vocabulary.
+Derivation. With logits l = W h + b, p = softmax(l) and the target t, log p(t) = l_t − lse(l), so
+
+    ∂ log p(t) / ∂h = W_t − pᵀW        ∂ log p(t) / ∂W = (e_t − p) hᵀ        ∂ log p(t) / ∂b = e_t − p
+
+Neither needs what comes from above but as a factor for each token. So pᵀW is made in the forward pass, while p is there: for
+weights that do not learn (LoRA) nothing is left to do, and for those that do one product per chunk is left. The entropy
+comes with it, since Σ_v p_v l_v = h · pᵀW + p · b: H = lse(l) − Σ_v p_v l_v costs no pass over the vocabulary.
+
+With m = max l, softmax in place leaves max p = e^(m − lse), so lse = m − log max p, and one table serves for everything.
+
+(Chunking, and gradients made in the forward pass: Liger kernel's fused linear cross-entropy, arXiv:2410.10989, section 3.2,
+for a loss whose factors are known beforehand. Here they are not, since a preference loss first compares the responses.)
+
+Shape key: M predicted tokens of all responses, C those of one chunk, R responses, D width, V vocabulary.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
-Head = Callable[[Tensor], Tensor]
+CHUNK_LOGITS = 2**24
+"""Logits of one chunk: 64 MiB of float32."""
+KEPT_LOGITS = 2**24
+"""Probabilities that wait for the backward pass; others are made again."""
 
-LOGITS_AT_ONCE = 2**24  # 64 MiB of float32: a chunk is this many logits
+
+def response_logp(token_logp_M: Tensor, row_M: Tensor, n_responses: int) -> Tensor:
+    """The log π(response | prompt), nats, summed over the response's tokens with its end token: (R,)."""
+    return token_logp_M.new_zeros(n_responses).index_add(0, row_M, token_logp_M)
 
 
-def response_logp(hidden_RTD: Tensor, head: Head, ids_RT: Tensor, response_RT: Tensor, vocabulary: int) -> Tensor:
-    """The log π(response | prompt), nats, summed over the response's tokens with its end token: float32 or better, (R,).
+def token_logp(hidden_MD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, target_M: Tensor) -> tuple[Tensor, Tensor]:
+    """The log p(target) at each position and the entropy there, nats, float32 or better, (M,) and (M,).
 
-    ``response_RT`` marks the response's own tokens, which comes from lengths and never from token ids: where the end
-    token's id were also the padding's, a mask from ids would lose it. Position t − 1 predicts token t, so the response's
-    first token is predicted by the prompt's last. A response of no tokens has log-probability 0.
+    The entropy has no gradient, and is NaN where nobody asked for one (``torch.no_grad``): it comes with the gradient.
     """
-    predicted_RT = response_RT[:, 1:]
-    token_logp_N = token_logp(hidden_RTD[:, :-1][predicted_RT], head, ids_RT[:, 1:][predicted_RT], vocabulary)
-    row_N = torch.arange(len(ids_RT), device=ids_RT.device).repeat_interleave(predicted_RT.sum(1))
-    return token_logp_N.new_zeros(len(ids_RT)).index_add(0, row_N, token_logp_N)
+    found: tuple[Tensor, Tensor] = _TokenLogp.apply(  # type: ignore[no-untyped-call]  # torch does not type it
+        hidden_MD, weight_VD, bias_V, target_M, torch.is_grad_enabled()
+    )
+    return found
 
 
-def token_logp(hidden_ND: Tensor, head: Head, targets_N: Tensor, vocabulary: int) -> Tensor:
-    """The log p(target) at each position, nats, float32 or better, (N,). One chunk of logits lives at a time."""
-    step = max(1, LOGITS_AT_ONCE // vocabulary)
-    if len(targets_N) <= step:  # one chunk only: to make its logits twice would save nothing
-        return _chunk_logp(hidden_ND, head, targets_N)
-    chunks = [
-        checkpoint(_chunk_logp, hidden, head, targets, use_reentrant=False)
-        for hidden, targets in zip(torch.split(hidden_ND, step), torch.split(targets_N, step), strict=True)
-    ]
-    return torch.cat(chunks)
+class _TokenLogp(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, hidden_MD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, target_M: Tensor, is_training: bool
+    ) -> tuple[Tensor, Tensor]:
+        wide = torch.promote_types(hidden_MD.dtype, torch.float32)
+        weight_VD = weight_VD.to(hidden_MD.dtype)
+        logp_M = torch.empty(len(target_M), dtype=wide, device=hidden_MD.device)
+        entropy_M = torch.full_like(logp_M, torch.nan)
+        expected_MD = torch.empty_like(hidden_MD) if is_training else None
+        kept: list[Tensor] = []
+        keeps = is_training and (ctx.needs_input_grad[1] or ctx.needs_input_grad[2])
+        for part in chunks(len(target_M), len(weight_VD)):
+            hidden_CD = hidden_MD[part]
+            p_CV, lse_C, logp_M[part] = probabilities(hidden_CD, weight_VD, bias_V, target_M[part])
+            if expected_MD is not None:
+                expected_CD = torch.mm(p_CV.to(hidden_MD.dtype), weight_VD, out=expected_MD[part])
+                mean_C = (hidden_CD.to(wide) * expected_CD).sum(1)
+                entropy_M[part] = lse_C - (mean_C if bias_V is None else mean_C + p_CV @ bias_V.to(wide))
+            if keeps and sum(each.numel() for each in kept) + p_CV.numel() <= KEPT_LOGITS:
+                kept.append(p_CV)
+        ctx.mark_non_differentiable(entropy_M)
+        ctx.kept = kept
+        ctx.save_for_backward(hidden_MD, weight_VD, bias_V, target_M, expected_MD)
+        return logp_M, entropy_M
+
+    @staticmethod
+    def backward(ctx: Any, factor_M: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        hidden_MD, weight_VD, _, target_M, expected_MD = ctx.saved_tensors
+        d_hidden = d_weight = d_bias = None
+        if ctx.needs_input_grad[0]:
+            d_hidden = weight_VD[target_M].sub_(expected_MD).mul_(factor_M[:, None].to(hidden_MD.dtype))
+        if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
+            d_weight, d_bias = _head_gradients(ctx, factor_M)
+        return d_hidden, d_weight, d_bias, None, None
 
 
-def _chunk_logp(hidden_ND: Tensor, head: Head, targets_N: Tensor) -> Tensor:
-    logits_NV = head(hidden_ND)
-    wide_NV = logits_NV if logits_NV.dtype == torch.float64 else logits_NV.float()
-    return -functional.cross_entropy(wide_NV, targets_N, reduction="none")
+def _head_gradients(ctx: Any, factor_M: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Σ (e_t − p) hᵀ and Σ (e_t − p), each token with its factor, without a table for e_t."""
+    hidden_MD, weight_VD, bias_V, target_M, _ = ctx.saved_tensors
+    scaled_MD = hidden_MD.to(factor_M.dtype) * factor_M[:, None]
+    d_weight = torch.zeros(weight_VD.shape, dtype=factor_M.dtype, device=weight_VD.device)
+    d_weight.index_add_(0, target_M, scaled_MD)
+    d_bias = None if bias_V is None else d_weight.new_zeros(len(bias_V)).index_add_(0, target_M, factor_M)
+    for place, part in enumerate(chunks(len(target_M), len(weight_VD))):
+        if place < len(ctx.kept):
+            p_CV = ctx.kept[place]
+        else:
+            p_CV, _, _ = probabilities(hidden_MD[part], weight_VD, bias_V, target_M[part])
+        d_weight.addmm_(p_CV.T, scaled_MD[part], alpha=-1)
+        if d_bias is not None:
+            d_bias.sub_(factor_M[part] @ p_CV)
+    ctx.kept.clear()
+    return d_weight, d_bias
+
+
+def chunks(n_tokens: int, vocabulary: int) -> Sequence[slice]:
+    """Where each chunk of tokens lies."""
+    step = max(1, CHUNK_LOGITS // vocabulary)
+    return [slice(start, min(start + step, n_tokens)) for start in range(0, n_tokens, step)]
+
+
+def probabilities(
+    hidden_CD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, target_C: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Softmax over the vocabulary, its normaliser's log and the log-probability of the target: (C, V), (C,), (C,)."""
+    logits_CV = functional.linear(hidden_CD, weight_VD, None if bias_V is None else bias_V.to(hidden_CD.dtype))
+    wide_CV = logits_CV.to(torch.promote_types(logits_CV.dtype, torch.float32))
+    target_logit_C = wide_CV.gather(1, target_C[:, None])[:, 0]
+    most_C, where_C = wide_CV.max(1)
+    p_CV = torch.softmax(wide_CV, 1, out=wide_CV)
+    lse_C = most_C - p_CV.gather(1, where_C[:, None])[:, 0].log()
+    return p_CV, lse_C, target_logit_C - lse_C

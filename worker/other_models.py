@@ -11,12 +11,13 @@ from pathlib import Path
 
 from app.errors import BadInput
 from worker.base_model import BLANK, Order, start_model
-from worker.batches import EncodedGroup, encode
+from worker.batches import EncodedGroup
 from worker.evaluate import measure, with_reference
 from worker.groups import Group
 from worker.methods import Method
 from worker.methods.settings import IMPORTED, NO_REFERENCE, START, Training
 from worker.policy import Kind, Model, rewards
+from worker.tokens import encode
 
 
 def with_what_models_say(

@@ -10,12 +10,13 @@ all that training mode would add is dropout, which would make policy and referen
 A reward model is ``AutoModelForSequenceClassification`` with one label, whose score is read at the last token that is not
 the padding's. So the padding's id must differ from the end token's, or the score would be read one token too early.
 
-Left out: half precision, gradient checkpointing, several devices.
+A batch is packed where `sharing.py` saw that the model honours that, else padded; both give the same numbers.
 
-Shape key: R rows (responses) of a batch, T tokens.
+Shape key: B × T the batch as the body sees it, N = B·T, R responses, M their tokens, D width, V vocabulary.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,11 +24,12 @@ from typing import Any, Literal
 import torch
 import transformers
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from app.errors import BadInput
-from worker.batches import Batch
-from worker.logp import response_logp
+from worker.batches import Batch, EncodedGroup, collate, micro_batches, pack
+from worker.logp import response_logp, token_logp
 
 Kind = Literal["policy", "reward"]
 
@@ -48,13 +50,17 @@ transformers.logging.disable_progress_bar()
 
 @dataclass(frozen=True)
 class Model:
-    """A network with its tokenizer on its device. With LoRA, ``adapted`` is the wrapper that can merge the adapters."""
+    """A network with its tokenizer on its device.
+
+    With LoRA, ``adapted`` is the wrapper that can merge the adapters. ``shares_prompts`` says that packed batches are right.
+    """
 
     kind: Kind
     network: Any
     tokenizer: Any
     device: torch.device
     adapted: Any = None
+    shares_prompts: bool = False
 
     @property
     def n_parameters(self) -> int:
@@ -73,6 +79,16 @@ class Model:
         else:
             budget = ACTIVATION_BYTES
         return int(min(MOST_TOKENS, max(1, budget // bytes_per_token)))
+
+    def batches(self, groups: Sequence[EncodedGroup]) -> list[list[int]]:
+        """Places of the groups that go through the model together."""
+        return list(micro_batches(groups, self.tokens_at_once(), packed=self.shares_prompts))
+
+    def batch(self, groups: Sequence[EncodedGroup]) -> Batch:
+        """Groups as this model takes them."""
+        if self.shares_prompts:
+            return pack(groups, self.device, ends=self.kind == "reward")
+        return collate(groups, self.tokenizer.pad_token_id, self.device)
 
     def trainable(self) -> list[nn.Parameter]:
         """The weights that training changes: all of them, or the adapters."""
@@ -162,10 +178,12 @@ def check_head(network: Any) -> None:
 
     Some architectures scale or cap their logits between the two. Training those here would be quietly wrong.
     """
-    ids_RT = torch.arange(8)[None] % network.config.get_text_config().vocab_size
+    ids_BT = torch.arange(8)[None] % network.config.get_text_config().vocab_size
     network.eval()
-    ours = network.get_output_embeddings()(network.base_model(input_ids=ids_RT, use_cache=False).last_hidden_state)
-    if not torch.allclose(ours, network(input_ids=ids_RT, use_cache=False).logits, atol=1e-4, rtol=1e-4):
+    head = network.get_output_embeddings()
+    hidden_BTD = network.base_model(input_ids=ids_BT, use_cache=False).last_hidden_state
+    ours = functional.linear(hidden_BTD, head.weight, getattr(head, "bias", None))
+    if not torch.allclose(ours, network(input_ids=ids_BT, use_cache=False).logits, atol=1e-4, rtol=1e-4):
         name = type(network).__name__
         raise BadInput(
             f"{name} changes its logits after its output layer, which is not supported yet.", field="base_model"
@@ -184,21 +202,35 @@ def _adapt(kind: Kind, network: Any, rank: int) -> Any:
     return get_peft_model(network, config)
 
 
+def hidden(model: Model, batch: Batch) -> Tensor:
+    """The last hidden state of every token of the batch, its rows one after the other: (N, D)."""
+    if batch.spans:  # the mask is in the spans; any tensor of four dimensions keeps `transformers` from making one
+        how: dict[str, Any] = {"position_ids": batch.position_BT, "packed_spans": batch.spans}
+        how["attention_mask"] = batch.attention_BT[None, None]
+    else:
+        how = {"attention_mask": batch.attention_BT.long()}
+    hidden_BTD: Tensor = model.network.base_model(input_ids=batch.ids_BT, use_cache=False, **how).last_hidden_state
+    return hidden_BTD.flatten(0, 1)
+
+
 def logp(model: Model, batch: Batch) -> Tensor:
     """The log π(response | prompt), nats, summed over the response's tokens with the end token: (R,)."""
-    network = model.network
-    hidden_RTD = network.base_model(
-        input_ids=batch.ids_RT, attention_mask=batch.attention_RT.long(), use_cache=False
-    ).last_hidden_state
-    head = network.get_output_embeddings()
-    return response_logp(hidden_RTD, head, batch.ids_RT, batch.response_RT, network.config.get_text_config().vocab_size)
+    head = model.network.get_output_embeddings()
+    predicting_MD = hidden(model, batch).index_select(0, batch.at_M)
+    token_M, entropy_M = token_logp(predicting_MD, head.weight, getattr(head, "bias", None), batch.target_M)
+    if torch.is_grad_enabled():
+        batch.measured["entropy"] = (float(entropy_M.sum()), len(entropy_M))
+    return response_logp(token_M, batch.row_M, len(batch.tokens_R))
 
 
 def rewards(model: Model, batch: Batch) -> Tensor:
     """The reward head's score of each response, as plain `transformers` gives it: float32, (R,)."""
-    scores_R1: Tensor = model.network(
-        input_ids=batch.ids_RT, attention_mask=batch.attention_RT.long(), use_cache=False
-    ).logits
+    if batch.spans:
+        scores_R1: Tensor = model.network.score(hidden(model, batch).index_select(0, batch.last_R))
+    else:
+        scores_R1 = model.network(
+            input_ids=batch.ids_BT, attention_mask=batch.attention_BT.long(), use_cache=False
+        ).logits
     return scores_R1[:, 0].float()
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 
 from app.errors import BadInput
-from worker.batches import EncodedGroup, collate, micro_batches
+from worker.batches import EncodedGroup
 from worker.groups import Group
 from worker.methods import START, Method
 from worker.methods.settings import Training
@@ -101,11 +101,7 @@ def train_steps(model: Model, method: Method, settings: Training, groups: Sequen
 
 def accumulate(model: Model, method: Method, settings: Training, groups: Sequence[EncodedGroup]) -> Figures:
     """Add the gradient of the mean loss of these groups to the weights; returns what they measured."""
-    pad = model.tokenizer.pad_token_id
-    batches = [
-        collate([groups[place] for place in places], pad, model.device)
-        for places in micro_batches(groups, model.tokens_at_once())
-    ]
+    batches = [model.batch([groups[place] for place in places]) for places in model.batches(groups)]
     whole = sum(float(method.share(batch, settings)) for batch in batches)
     loss = right = margin = 0.0
     pairs = tokens = 0
@@ -117,10 +113,10 @@ def accumulate(model: Model, method: Method, settings: Training, groups: Sequenc
         part.backward()  # type: ignore[no-untyped-call]  # torch does not type it
         loss, right, margin, pairs = loss + part.item(), right + tally.right, margin + tally.margin, pairs + tally.pairs
         furthest += [] if tally.furthest is None else [tally.furthest]
-        for name, (value, count) in tally.means.items():
+        for name, (value, count) in (tally.means | batch.measured).items():
             before = means.get(name, (0.0, 0.0))
             means[name] = (before[0] + value, before[1] + count)
-        tokens += int(batch.attention_RT.sum())
+        tokens += batch.n_tokens()
     figures: Figures = {"loss": loss, "tokens": tokens}
     figures |= {name: value / count for name, (value, count) in means.items() if count}
     figures |= {"largest_log_ratio": max(furthest)} if furthest else {}

@@ -25,15 +25,18 @@ from app.storage import Corrupt, Stored, fetch
 from worker import exits
 from worker.announce import device_in_words, versions
 from worker.base_model import Order, start_model
-from worker.batches import EncodedGroup, Truncation, encode
+from worker.batches import EncodedGroup
 from worker.evaluate import Figures, policy_figures, questions_in, reward_figures, with_reference
 from worker.groups import Group, read_groups
 from worker.methods import find_method, read_settings
+from worker.methods.settings import Training
 from worker.other_models import with_what_models_say
 from worker.policy import Model, pick_device, seed_everything
 from worker.publish import publish
 from worker.report import Fenced, Report
+from worker.sharing import with_shared_prompts
 from worker.steps import count_steps, peak_rate, train_steps, within_reach
+from worker.tokens import Truncation, encode
 
 
 class Stopped(Exception):  # noqa: N818 -- says what happened to us
@@ -56,11 +59,10 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     report.stage("loading the base model")
     order = Order(run.base_model, method.KIND, settings.lora_rank)
     model, started_from = start_model(order, train_groups, folder, pick_device())
-    groups, cut = encode(examples, model.tokenizer, settings.max_length)
-    held_out, _ = encode([group for group in test_groups if group.judged()], model.tokenizer, settings.max_length)
-    run.facts = facts(
-        model, started_from, cut, asdict(settings) | {"learning_rate": peak_rate(method, model, settings)}
-    )
+    examples, groups, held_out, cut = into_tokens(model, settings, examples, test_groups)
+    model, prompts = with_shared_prompts(model, [*groups, *held_out])
+    run.facts = facts(model, started_from, asdict(settings) | {"learning_rate": peak_rate(method, model, settings)})
+    run.facts |= {"truncation": cut.as_facts(), "prompts": prompts}
     report.stage("measuring the start model", facts=run.facts, total_steps=count_steps(len(groups), settings))
     if method.KIND == "policy":
         held_out = with_reference(model, held_out)
@@ -88,13 +90,29 @@ def fetch_groups(dataset: Dataset, side: str, folder: Path) -> list[Group]:
     return read_groups(folder / stored.path)
 
 
+def into_tokens(
+    model: Model, settings: Training, examples: Sequence[Group], test_groups: Sequence[Group]
+) -> tuple[list[Group], list[EncodedGroup], list[EncodedGroup], Truncation]:
+    """The examples that fit, they and the held-out groups as tokens, and what was cut. Raises BadInput if nothing fits."""
+    groups, cut = encode(examples, model.tokenizer, settings.max_length, settings.too_long)
+    if not groups:
+        raise BadInput(
+            f"Every group is longer than {settings.max_length} tokens and was dropped; a larger max_length or another "
+            "too_long keeps some.",
+            field="max_length",
+        )
+    fitting = [example for place, example in enumerate(examples) if place not in set(cut.dropped)]
+    held_out, _ = encode([group for group in test_groups if group.judged()], model.tokenizer, settings.max_length)
+    return fitting, groups, held_out, cut
+
+
 def evaluate(model: Model, held_out: Sequence[EncodedGroup], test_groups: Sequence[Group]) -> Figures:
     if model.kind == "reward":
         return reward_figures(model, held_out)
     return policy_figures(model, held_out, questions_in(test_groups))
 
 
-def facts(model: Model, started_from: str, cut: Truncation, settings: dict[str, Any]) -> dict[str, Any]:
+def facts(model: Model, started_from: str, settings: dict[str, Any]) -> dict[str, Any]:
     """What determined this run besides its order."""
     return {
         "started_from": started_from,
@@ -102,7 +120,6 @@ def facts(model: Model, started_from: str, cut: Truncation, settings: dict[str, 
         "device": device_in_words(),
         "versions": versions(),
         "settings": settings,
-        "truncation": asdict(cut),
     }
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from tests.small import GROUPS, TEXTS
 from worker import starter
-from worker.batches import EncodedGroup, encode
+from worker.batches import EncodedGroup
+from worker.tokens import encode
 
 
 @pytest.fixture(scope="session")

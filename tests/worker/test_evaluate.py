@@ -8,7 +8,7 @@ import torch
 
 from tests.small import GROUPS, group, small_model
 from worker import evaluate, policy
-from worker.batches import EncodedGroup, prompt_ids
+from worker.batches import EncodedGroup
 from worker.evaluate import (
     greedy,
     measure,
@@ -19,6 +19,7 @@ from worker.evaluate import (
     share_right,
     with_reference,
 )
+from worker.tokens import prompt_ids
 
 
 def test_a_policy_that_learnt_nothing_is_right_by_half(tokenizer: Any, groups: list[EncodedGroup]):

@@ -49,16 +49,17 @@ def test_a_row_alone_gives_what_it_gives_in_a_batch(kind: Kind, tokenizer: Any, 
 
 def on_the_left(batch: Batch) -> Batch:
     """The same rows with their padding on the other side."""
+    shift_R = (~batch.attention_BT).sum(1)
 
     def turned(table: torch.Tensor) -> torch.Tensor:
-        shifts = (~batch.attention_RT).sum(1).tolist()
-        return torch.stack([row.roll(shift) for row, shift in zip(table, shifts, strict=True)])
+        return torch.stack([row.roll(shift) for row, shift in zip(table, shift_R.tolist(), strict=True)])
 
     return replace(
         batch,
-        ids_RT=turned(batch.ids_RT),
-        attention_RT=turned(batch.attention_RT),
-        response_RT=turned(batch.response_RT),
+        ids_BT=turned(batch.ids_BT),
+        attention_BT=turned(batch.attention_BT),
+        at_M=batch.at_M + shift_R[batch.row_M],
+        last_R=batch.last_R + shift_R,
     )
 
 

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from samples.task import study_records
 from tests.small import TEXTS, group
 from worker import policy, starter
-from worker.batches import encode
+from worker.tokens import encode
 
 
 def study(n: int) -> list[Any]:

@@ -19,6 +19,7 @@ from app.storage import Stored, fetch, sha256_of, store_file
 from samples.task import pair_records
 from tests.trained import make_dataset, make_run
 from worker import exits, train
+from worker.sharing import SHARED
 from worker.steps import Step, train_steps
 
 Json = dict[str, Any]
@@ -89,6 +90,7 @@ def test_it_publishes_what_it_trained_and_closes_the_run(claimed: Any, tmp_path:
     run = the_run(run_id)
     assert (run.state, run.step, run.total_steps, run.error, run.lease_until) == ("finished", 3, 3, None, None)
     assert run.facts["truncation"]["responses_cut"] == 0
+    assert run.facts["prompts"] == SHARED
     assert run.facts["settings"]["learning_rate"] > 0
     (checkpoint,) = checkpoints()
     assert (checkpoint.name, checkpoint.version, checkpoint.kind, checkpoint.run_id) == (
@@ -114,7 +116,7 @@ def test_it_tells_every_step(claimed: Any):
     with work_unit() as session:
         steps = session.scalars(select(RunMetric).order_by(RunMetric.step)).all()
     assert [each.step for each in steps] == [0, 1, 2]
-    assert set(steps[0].values) == {"loss", "learning_rate", "gradient_norm", "tokens_per_second"}
+    assert set(steps[0].values) == {"loss", "entropy", "learning_rate", "gradient_norm", "tokens_per_second"}
 
 
 def test_it_starts_from_a_checkpoint_and_plain_transformers_find_the_reported_margin(claimed: Any, tmp_path: Path):

@@ -48,6 +48,12 @@ class Training:
     max_length: int = setting(
         512, low=16, high=131_072, help="Longest prompt with response, in tokens; what is cut is counted."
     )
+    too_long: str = setting(
+        "trim",
+        choices=("trim", "drop", "prompt", "response"),
+        help="What to do beyond max_length: trim the prompt's left, then the responses; drop the group; cut the prompt "
+        "alone or the responses alone.",
+    )
     seed: int = setting(0, low=0, high=2**31 - 1, help="Order of the groups and new weights follow from it.")
     lora_rank: int = setting(
         0, low=0, high=512, help="Train low-rank adapters of this rank and merge them at the end; 0 trains all weights."

@@ -13,12 +13,13 @@ import torch
 from app.errors import BadInput
 from tests.small import CPU, GROUPS, group, small_model
 from worker import methods
-from worker.batches import EncodedGroup, collate, encode
+from worker.batches import EncodedGroup, collate
 from worker.evaluate import with_reference
 from worker.methods import METHODS, START, Method, describe, find_method, read_settings
 from worker.policy import Model
+from worker.tokens import encode
 
-SHARED = ["max_steps", "epochs", "learning_rate", "groups_per_step", "max_length", "seed", "lora_rank"]
+SHARED = ["max_steps", "epochs", "learning_rate", "groups_per_step", "max_length", "too_long", "seed", "lora_rank"]
 
 
 def ready(method: Method, start: Model, groups: list[EncodedGroup]) -> list[EncodedGroup]:

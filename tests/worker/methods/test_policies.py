@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from tests.small import CPU, GROUPS, group, small_model
-from worker.batches import Batch, EncodedGroup, collate, encode
+from worker.batches import Batch, EncodedGroup, collate
 from worker.evaluate import with_reference
 from worker.methods import Method, dpo, grpo_offline, read_settings
 from worker.methods.tally import Tally
 from worker.objectives.ranking import LOSSES
 from worker.policy import Model, logp
+from worker.tokens import encode
 
 POLICIES = pytest.mark.parametrize("method", [dpo, grpo_offline], ids=["dpo", "grpo_offline"])
 SCORED = [
@@ -51,7 +52,8 @@ def told(method: Method, model: Model, groups: Sequence[EncodedGroup], **given: 
 
 def wide(batch: Batch, groups: Sequence[EncodedGroup]) -> Batch:
     """The same numbers in float64, with references as they were measured."""
-    floats = {name: value.double() for name, value in vars(batch).items() if value.dtype == torch.float32}
+    tensors = {name: value for name, value in vars(batch).items() if isinstance(value, Tensor)}
+    floats: dict[str, Any] = {name: value.double() for name, value in tensors.items() if value.dtype == torch.float32}
     if all(each.reference for each in groups):
         measured = torch.tensor([value for each in groups for value in each.reference], dtype=torch.float64)
         floats["reference_GK"][batch.group_R, batch.slot_R] = measured

@@ -9,10 +9,11 @@ import pytest
 
 from tests.scored import minimise
 from tests.small import CPU, group, small_model
-from worker.batches import EncodedGroup, collate, encode
+from worker.batches import EncodedGroup, collate
 from worker.evaluate import measure
 from worker.methods import read_settings, reward
 from worker.policy import Model, rewards
+from worker.tokens import encode
 
 LATENT = {"What is quick?": [1.2, -0.7, 0.1, 0.6], "Say hello": [-1.5, 0.9, 0.3, 0.0]}
 RESPONSES = ["the fox", "a dog that sleeps", "hello", "one two three"]
