@@ -27,7 +27,7 @@ from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedI
 from app.imports import api as imports_api
 from app.imports import views as imports_views
 from app.judgments import api as judgments_api
-from app.judgments import differences
+from app.judgments import differences, mine
 from app.judgments import views as judgments_views
 from app.language import Languages
 from app.language import gettext as _
@@ -81,6 +81,7 @@ PAGES: tuple[APIRouter, ...] = (
     projects_views.router,
     judgments_views.router,
     differences.router,
+    mine.router,
     imports_views.router,
     datasets_views.router,
     runs_views.router,

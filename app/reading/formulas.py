@@ -78,7 +78,7 @@ def shown(token: Token) -> str:
     if token.block:
         return f'<div class="formula" tabindex="0">{drawn}</div>\n'
     if len(token.content) > LONGEST_UNBROKEN or is_displayed:
-        return f'<span class="formula">{drawn}</span>'
+        return f'<span class="formula" tabindex="0">{drawn}</span>'
     return drawn
 
 

@@ -123,6 +123,7 @@ _ATTRIBUTES = {
     "ol": {"start", "dir"},
     "div": {"tabindex", "dir"},
     "pre": {"tabindex", "dir"},
+    "span": {"tabindex"},
     **{tag: {"dir"} for tag in ("p", "ul", "blockquote", "h3", "h4", "h5", "h6")},
 }
 _CLASSES = {

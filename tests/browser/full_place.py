@@ -11,9 +11,12 @@ from sqlalchemy.orm import Session
 from app import db
 from app.access import Person
 from app.imports.service import import_file
+from app.judgments import service as judgments
+from app.kinds import Verdict
 from app.models import Project, Run, RunMetric, User
 from app.people import invitations
 from app.people import service as people
+from app.queue.service import claim
 from tests import trained
 from tests.browser import stories
 from tests.unjudged import open_item, open_project
@@ -54,7 +57,26 @@ def fill(ada: User, ben: User) -> dict[str, str]:
         people.join(session, ben.id, everyday.id, "manager")
         asking = Person(ada.id, ada.name, ada.role)
         secret = invitations.invite(session, asking, everyday, role="annotator", note="Dora from the library")
-        return {"join": f"/join/{secret}", "import_result": f"/projects/everyday/imports/{imported}"} | _train(session)
+        rows = {"join": f"/join/{secret}", "import_result": f"/projects/everyday/imports/{imported}"}
+        return rows | _read(session, ada, ben) | _train(session)
+
+
+def _read(session: Session, ada: User, ben: User) -> dict[str, str]:
+    """Two that are wide, alike, and judged by Ada, who changed her mind."""
+    project = open_project(session, "reading", "pair", ben, name="Formulas and code")
+    open_item(session, project, stories.LONG, [stories.WIDE, stories.WIDE.replace("long", "short")])
+    person = Person(ada.id, ada.name, ada.role)
+    turn = claim(session, ada.id, project.id)
+    assert turn
+    stored = judgments.judge(session, person, turn.assignment_id, Verdict("tie", comment="As *good*."), key="one")
+    judgments.revise(session, person, stored.judgment["id"], Verdict("all_bad"), key="other")
+    own = f"/projects/reading/mine/{turn.assignment_id}"
+    return {
+        "mine": "/projects/reading/mine",
+        "own_judgment": own,
+        "own_judgment_change": f"{own}/change",
+        "difference": f"/turns/{turn.assignment_id}/difference",
+    }
 
 
 def _import(session: Session, project: Project, ada: User) -> int:

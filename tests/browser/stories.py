@@ -100,3 +100,32 @@ HAIKUS = [
     "Paper jam again.  \nThe printer dreams of forests,  \nremembers being tall.",
     "Printer prints paper / it prints paper all day long / printer prints paper",
 ]
+
+LONG = [
+    {"role": role, "content": words}
+    for turn in range(4)
+    for role, words in (("user", f"{turn}. {GARDEN[1]['content']}"), ("assistant", GARDEN_B))
+]
+LONG += [{"role": "user", "content": "Once more, and all of it:\n\n" + "\n\n".join([GARDEN_A] * 6)}]
+
+WIDE = f"""{"Donaudampfschiff" * 12} https://example.org/{"long/" * 40}
+
+{"|" + "a column |" * 14}
+{"|" + "-|" * 14}
+{"|" + "some words |" * 14}
+
+```python
+{"name = 'a long line of code' + " * 8}
+```
+
+$${" + ".join(f"a_{{{n}}}" for n in range(40))} = b$$
+
+In a line ${" + ".join(f"a_{{{n}}}" for n in range(40))} = b$ and \\(\\frac{{a}}{{b}}\\).
+
+- مرحبا بالعالم
+- [ ] שלום
+
+| الاسم | القيمة |
+|---|--:|
+| تفاح | 12 |
+"""

@@ -3,6 +3,7 @@
 from app import db
 from app.models import User
 from tests.browser.conftest import Open
+from tests.browser.stories import WIDE
 from tests.unjudged import open_item, open_project
 
 HOSTILE = """<script>alert(1)</script><img src="http://evil.example/a.png" onerror="alert(1)"> ![a](http://evil.example/b.png)
@@ -10,27 +11,6 @@ HOSTILE = """<script>alert(1)</script><img src="http://evil.example/a.png" onerr
 <style>body { display: none }</style> <svg onload="alert(1)"> <iframe src="http://evil.example"></iframe>
 
 [click](javascript:alert(1)) $\\href{javascript:alert(1)}{x}$ <math><mtext><script>alert(1)</script></mtext></math>
-"""
-WIDE = f"""{"Donaudampfschiff" * 12} https://example.org/{"long/" * 40}
-
-{"|" + "a column |" * 14}
-{"|" + "-|" * 14}
-{"|" + "some words |" * 14}
-
-```python
-{"name = 'a long line of code' + " * 8}
-```
-
-$${" + ".join(f"a_{{{n}}}" for n in range(40))} = b$$
-
-In a line ${" + ".join(f"a_{{{n}}}" for n in range(40))} = b$ and \\(\\frac{{a}}{{b}}\\).
-
-- مرحبا بالعالم
-- [ ] שלום
-
-| الاسم | القيمة |
-|---|--:|
-| تفاح | 12 |
 """
 SENTENCES = "Water them early. Cover the soil with straw. Pick what is spoilt, and do it soon."
 OTHERS = SENTENCES.replace("early", "late").replace("straw", "bark")

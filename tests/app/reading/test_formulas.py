@@ -55,7 +55,7 @@ def test_a_formula_that_does_not_parse_is_its_source(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["so $a_1+a_2+a_3+a_4+a_5+a_6+a_7+a_8$", r"so \[x\]"])
 def test_a_long_formula_in_a_line_scrolls_by_itself(text: str) -> None:
-    assert '<span class="formula"><math' in markdown(text)
+    assert '<span class="formula" tabindex="0"><math' in markdown(text)
 
 
 def test_lines_that_look_like_markdown_belong_to_the_formula() -> None:
