@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from fastapi import Depends, Request
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,7 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.db import SessionDep, fetch
 from app.errors import NotAllowed, NotSignedIn
 from app.language import gettext, speak
-from app.models import BrowserSession, Membership, User
+from app.models import BrowserSession, User
 from app.models.api_token import SCOPES
 from app.settings import get_settings
 
@@ -112,18 +112,18 @@ def forget_ended_sessions(session: Session) -> int:
     return len(session.scalars(ended).all())
 
 
+_COOKIE = """
+    SELECT "user".id, "user".name, "user".role, "user".language,
+        EXISTS (SELECT FROM membership WHERE user_id = "user".id AND membership.role = 'manager') AS leads
+    FROM browser_session JOIN "user" ON "user".id = browser_session.user_id
+    WHERE token_hash = %(token_hash)s AND expires_at > now() AND disabled_at IS NULL
+"""
+
+
 def person_of_cookie(session: Session, secret: str) -> Person | None:
-    leads = exists().where(Membership.user_id == User.id, Membership.role == "manager")
-    found = session.execute(
-        select(User.id, User.name, User.role, leads.label("leads"), User.language)
-        .join(BrowserSession, BrowserSession.user_id == User.id)
-        .where(
-            BrowserSession.token_hash == hashed(secret),
-            BrowserSession.expires_at > datetime.now(UTC),
-            User.disabled_at.is_(None),
-        )
-    ).first()
-    return Person(found.id, found.name, found.role, leads=found.leads, language=found.language) if found else None
+    for row in fetch(session, _COOKIE, {"token_hash": hashed(secret)}):
+        return Person(**row)
+    return None
 
 
 _BEARER = """
