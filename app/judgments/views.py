@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from app.access import Person, SignedIn
-from app.db import SessionDep
+from app.access import Person, SignedIn, browser
+from app.db import SessionDep, work_unit
 from app.errors import BadInput, Conflict, Mistake
 from app.forms import Fields, RowNumber, row_number
 from app.judgments import queries, service
 from app.judgments.practice import Feedback, feedback
-from app.judgments.queries import Progress, Reason
+from app.judgments.progress import Progress, progress
+from app.judgments.queries import Reason
 from app.judgments.words import LABELS, said, skip_reasons
 from app.kinds import asked_by, kind_named
 from app.models import Project
@@ -68,11 +69,12 @@ class TurnPage(VerdictPage):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a form that was sent."""
+    """What became of a form that was sent. `is_locked`: judging has taken the lock that a claim takes."""
 
     assignment_id: int | None = None
     judgment_id: int | None = None
     is_practice: bool = False
+    is_locked: bool = False
     mistake: Mistake | None = None
 
 
@@ -87,15 +89,15 @@ def turn_page(
     told: Feedback | None = None,
 ) -> TurnPage:
     """The next turn; or, with `told`, how the last one went."""
-    turn = None if told else claim(session, person.id, project.id)
-    last = queries.last_judgment(session, person, project)
     done = done or Done()
+    turn = None if told else claim(session, person.id, project.id, is_locked=done.is_locked)
+    last = queries.last_judgment(session, person, project)
     return TurnPage(
         person=person,
         project=project,
         turn=turn,
         key=secrets.token_urlsafe(12),
-        progress=queries.progress(session, person, project),
+        progress=progress(session, person, project),
         last=last,
         saved=said(last) if last else "",
         reason=None if turn or told else queries.why_nothing_is_left(session, person, project),
@@ -134,14 +136,20 @@ def judge(request: Request, session: SessionDep, person: SignedIn, slug: str, la
 
 
 @router.post("/projects/{slug}/turn")
-def turn(request: Request, session: SessionDep, person: SignedIn, slug: str, form: Fields) -> Response:
-    """Store what was decided, answer with the next turn. Whatever is refused is said on the page it came from."""
-    project = project_for(session, person, slug)
-    try:
-        done = store(session, person, project, form)
-    except (BadInput, Conflict) as refusal:
-        done = Done(mistake=refusal)
-    return next_turn(request, session, person, project, done, form)
+def turn(request: Request, slug: str, form: Fields) -> Response:
+    """Store what was decided, answer with the next turn. Whatever is refused is said on the page it came from.
+
+    Every key press waits for this, so the transaction is opened here: dependencies would cost three more trips to the
+    thread pool.
+    """
+    with work_unit() as session:
+        person = browser(request, session)
+        project = project_for(session, person, slug)
+        try:
+            done = store(session, person, project, form)
+        except (BadInput, Conflict) as refusal:
+            done = Done(mistake=refusal)
+        return next_turn(request, session, person, project, done, form)
 
 
 @router.post("/projects/{slug}/turns/{assignment_id}/renew", status_code=204)
@@ -178,7 +186,7 @@ def store(session: SessionDep, person: Person, project: Project, form: Mapping[s
     duration_ms = min(int(looked), LONGEST_LOOK_MS) if looked.isdecimal() and len(looked) < 12 else None
     key = form.get("key", "")
     stored = service.judge(session, person, assignment_id, verdict, key=key, duration_ms=duration_ms)
-    return Done(assignment_id, stored.judgment["id"], shown.is_practice)
+    return Done(assignment_id, stored.judgment["id"], shown.is_practice, stored.project_id == project.id)
 
 
 def next_turn(
