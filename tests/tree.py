@@ -34,3 +34,8 @@ def draw(seed: int) -> Tensor:
 def optimum(reference_PT: Tensor, reward_R: Tensor, beta: float) -> Tensor:
     """π_ref e^{r/β} / C, (7,)."""
     return (logp(reference_PT) + reward_R / beta).softmax(0)
+
+
+def value(policy_R: Tensor, reference_PT: Tensor, reward_R: Tensor, beta: float) -> Tensor:
+    """E[r] − β KL(π ‖ π_ref), enumerated: ()."""
+    return (policy_R * (reward_R - beta * (policy_R.log() - logp(reference_PT)))).sum()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from app.errors import BadInput
 from tests.small import CPU, GROUPS, group, small_model
 from worker.batches import Batch, EncodedGroup, collate
 from worker.evaluate import with_reference
@@ -110,6 +111,49 @@ def test_a_policy_that_is_its_reference_has_no_opinion(
     assert tally.furthest == pytest.approx(0, abs=1e-12)
     assert tally.loss.item() == pytest.approx(known.get(loss, math.log(2)), abs=1e-12)
     assert (tally.right, tally.pairs) == (len(pairs) / 2, len(pairs))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ties": "half", "label_smoothing": 0.1, "sft_weight": 0.5},
+        {"weights": "pairwise", "tokens": "mean"},
+        {"weights": "rank"},
+        {"weights": "score", "label_smoothing": 0.1, "smoothing": "robust"},
+    ],
+    ids=["dpo", "pairwise", "rank", "score"],
+)
+def test_every_loss_is_the_same_however_the_batch_is_cut_up(
+    loss: str, given: dict[str, Any], away: Model, groups: list[EncodedGroup]
+):
+    """Groups of two to four responses of all lengths: at once, and one by one divided by the whole step's share."""
+    method: Method = grpo_offline if "weights" in given else dpo
+    settings = read_settings(method, {"loss": loss, **given})
+    weighted = [replace(each, weight=0.5 + place) for place, each in enumerate(groups)]
+    pad = away.tokenizer.pad_token_id
+    parts = [wide(collate([each], pad, CPU), [each]) for each in weighted]
+    whole = sum(method.share(part, settings) for part in parts)
+    summed = sum(method.loss(away, part, settings).loss for part in parts) / whole
+    at_once, slopes = told(method, away, weighted, loss=loss, **given)
+    assert summed.item() == pytest.approx(at_once.loss.item(), rel=1e-10)
+    for ours, theirs in zip(torch.autograd.grad(summed, away.trainable()), slopes, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-10)
+
+
+@POLICIES
+def test_a_policy_without_a_penalty_is_refused(method: Method):
+    with pytest.raises(BadInput, match="beta must lie between") as refused:
+        read_settings(method, {"beta": 0})
+    assert refused.value.field == "beta"
+
+
+@pytest.mark.parametrize("given", [{"reference": " "}, {"reference": 7}, {"reference": "x" * 201}, {"ties": "maybe"}])
+@POLICIES
+def test_words_that_cannot_be_are_refused_by_name(method: Method, given: dict[str, Any]):
+    with pytest.raises(BadInput) as refused:
+        read_settings(method, given)
+    assert refused.value.field == next(iter(given))
 
 
 def test_without_a_reference_dpo_is_simpo(away: Model, groups: list[EncodedGroup]):

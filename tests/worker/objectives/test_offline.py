@@ -56,6 +56,13 @@ def test_a_group_with_an_unknown_score_is_left_alone():
     assert weights_GK.tolist() == [[0.0, 0.0], [0.25, -0.25]]
 
 
+def test_groups_whose_scores_hardly_differ_weigh_little():
+    """Divided by the deviation, both groups would weigh the same."""
+    quality_GK = torch.tensor([[1.0, 0.0], [0.5, 0.49]])
+    weights_GK = score_weights(quality_GK, torch.ones(2, 2, dtype=torch.bool))
+    assert (weights_GK[0].abs().sum() / weights_GK[1].abs().sum()).item() == pytest.approx(100, rel=1e-4)
+
+
 def far(*, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Scores from hardly to hopelessly far from 0, the weights of a ranking, and which slots hold a response."""
     torch.manual_seed(seed)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.scored import READINGS, Group, Groups, constant, gradient, losses, minimise, random_groups, tensors
-from worker.objectives.evidence import PLAIN, Evidence, order_weight, ordered_pairs
+from worker.objectives.evidence import PLAIN, Evidence, order_weight, ordered_pairs, pair_weights
 from worker.objectives.ranking import LOSSES, TIE, counts_ties, davidson, logistic, pair_counts
 
 EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES)
@@ -186,6 +186,16 @@ def test_the_conservative_loss_is_lowest_where_the_model_doubts_as_much(loss: st
     one_G, evidence = constant(1.0, 1), Evidence(smoothing=0.1)
     minimise([scores_GK], lambda: LOSSES[loss](scores_GK, tiers_GK, mask_GK, 0 * one_G, one_G, evidence).sum())
     assert (scores_GK[0, 0] - scores_GK[0, 1]).item() == pytest.approx(math.log(9), abs=1e-6)
+
+
+def test_a_choice_with_flipped_labels_is_symmetric_and_monotone_but_stays_away_from_0_and_1():
+    tiers_GK = torch.tensor([[1, 2]])
+    weight_GKK = pair_weights(tiers_GK, tiers_GK > 0, Evidence(smoothing=0.1), torch.float64)
+    lead = torch.linspace(-50, 50, 101, dtype=torch.float64)
+    share = weight_GKK[0, 0, 1] * lead.sigmoid() + weight_GKK[0, 1, 0] * (-lead).sigmoid()
+    torch.testing.assert_close(share, 1 - share.flip(0))
+    assert (share.diff() >= 0).all()
+    assert [share[0].item(), share[-1].item()] == pytest.approx([0.1, 0.9])
 
 
 def test_davidson_gives_every_outcome_its_probability():

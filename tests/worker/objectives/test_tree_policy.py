@@ -79,7 +79,7 @@ def trained(loss: str, *, with_end: bool = True, lengths_R: Tensor | None = None
         scores_R = implicit_reward(tree.logp(logits_PT, with_end=with_end), reference_R, BETA, lengths_R)
         return expected_loss(loss, scores_R, PREFERENCES[loss])
 
-    minimise([logits_PT], whole, steps=1000)
+    minimise([logits_PT], whole, steps=300)
     return tree.logp(logits_PT).exp().detach()
 
 
@@ -87,6 +87,27 @@ def test_the_tree_is_a_policy():
     assert tree.logp(REFERENCE_PT).exp().sum().item() == pytest.approx(1, abs=1e-14)
     assert set(tree.LENGTHS_R.tolist()) == {1, 2, 3}
     assert (TARGET_R - tree.logp(REFERENCE_PT).exp()).abs().max() > 0.1
+
+
+def test_no_policy_has_more_reward_under_the_kl_penalty():
+    """Climbing from the reference ends at π_ref e^{r/β}/C, whose value is β log C."""
+    logits_PT = REFERENCE_PT.clone().requires_grad_()
+    least = minimise(
+        [logits_PT], lambda: -tree.value(tree.logp(logits_PT).exp(), REFERENCE_PT, REWARD_R, BETA), steps=1000
+    )
+    whole = (tree.logp(REFERENCE_PT).exp() * (REWARD_R / BETA).exp()).sum()
+    torch.testing.assert_close(tree.logp(logits_PT).exp().detach(), TARGET_R, rtol=0, atol=1e-6)
+    assert -least == pytest.approx(BETA * whole.log().item(), abs=1e-10)
+    assert tree.value(TARGET_R, REFERENCE_PT, REWARD_R, BETA).item() == pytest.approx(-least, abs=1e-10)
+
+
+def test_the_gradient_of_the_log_probability_is_zero_on_average():
+    logits_PT = tree.draw(3).requires_grad_()
+    logp_R = tree.logp(logits_PT)
+    (slope_PT,) = torch.autograd.grad((logp_R.exp().detach() * logp_R).sum(), logits_PT)
+    (other_PT,) = torch.autograd.grad((logp_R.exp().detach() * REWARD_R * tree.logp(logits_PT)).sum(), logits_PT)
+    assert slope_PT.abs().max() < 1e-15
+    assert other_PT.abs().max() > 0.05
 
 
 @pytest.mark.parametrize("loss", PREFERENCES)
