@@ -65,27 +65,39 @@ class _Scale:
         return round(LEFT + across * (WIDTH - LEFT - RIGHT), 1), round(TOP + down * (HEIGHT - TOP - BOTTOM), 1)
 
 
-def draw(title: str, curves: Mapping[str, Sequence[Point]], *, at_least: Sequence[float] = ()) -> Chart | None:
-    """A chart of these curves over steps; None when there is nothing to draw. `at_least` are values the axis must hold."""
+def draw(
+    title: str,
+    curves: Mapping[str, Sequence[Point]],
+    *,
+    at_least: Sequence[float] = (),
+    marks: Mapping[float, str] | None = None,
+    is_smooth: bool = True,
+) -> Chart | None:
+    """A chart of these curves over steps; None when there is nothing to draw.
+
+    `at_least` are values the upright axis must hold; `marks` are the words below the other one, where they are not the
+    numbers of steps; without `is_smooth` long curves too are drawn as they are.
+    """
     finite = {name: [point for point in curve if math.isfinite(point[1])] for name, curve in curves.items()}
     finite = {name: curve for name, curve in finite.items() if curve}
     if not finite:
         return None
     points = [point for curve in finite.values() for point in curve]
     steps = _spread([x for x, _ in points])
-    marks = ticks(*_spread([*at_least, *(y for _, y in points)]), n=4)
-    scale = _Scale(steps, (marks[0], marks[-1]))
-    whole_steps = [x for x in ticks(*steps, n=4) if steps[0] <= x <= steps[1] and x.is_integer()]
+    levels = ticks(*_spread([*at_least, *(y for _, y in points)]), n=4)
+    scale = _Scale(steps, (levels[0], levels[-1]))
+    if marks is None:
+        marks = {x: _words(x) for x in ticks(*steps, n=4) if steps[0] <= x <= steps[1] and x.is_integer()}
     return Chart(
         title,
-        tuple(_line(name, curves[name], finite[name], scale) for name in finite),
-        tuple(Tick(scale((x, marks[0]))[0], _words(x)) for x in whole_steps),
-        tuple(Tick(scale((steps[0], y))[1], _words(y)) for y in marks),
+        tuple(_line(name, curves[name], finite[name], scale, is_smooth=is_smooth) for name in finite),
+        tuple(Tick(scale((x, levels[0]))[0], words) for x, words in marks.items()),
+        tuple(Tick(scale((steps[0], y))[1], _words(y)) for y in levels),
     )
 
 
-def _line(name: str, curve: Sequence[Point], finite: Sequence[Point], scale: _Scale) -> Line:
-    is_smooth = len(finite) >= SMOOTH_FROM
+def _line(name: str, curve: Sequence[Point], finite: Sequence[Point], scale: _Scale, *, is_smooth: bool) -> Line:
+    is_smooth = is_smooth and len(finite) >= SMOOTH_FROM
     followed = list(smooth(finite)) if is_smooth else finite
     return Line(
         name=name,

@@ -102,7 +102,7 @@ def migrate() -> None:
 
 @main.group()
 def user() -> None:
-    """Accounts: add one, set a password."""
+    """Accounts: add one, invite somebody, set a password, shut one out."""
 
 
 @user.command("add")
@@ -110,7 +110,8 @@ def user() -> None:
 @click.option("--role", type=click.Choice(["admin", "annotator"]), default="annotator", show_default=True)
 @click.option("--name", default="", help="What others see; the part before the @ otherwise.")
 @click.option("--project", "projects", multiple=True, help="Make them a member of this project; may be repeated.")
-def user_add(email: str, role: str, name: str, projects: tuple[str, ...]) -> None:
+@click.option("--manager", is_flag=True, help="Let them manage those projects.")
+def user_add(email: str, role: str, name: str, projects: tuple[str, ...], manager: bool) -> None:
     """Add an account and print its password, which is shown this once."""
     from app.people import service as people
 
@@ -118,8 +119,25 @@ def user_add(email: str, role: str, name: str, projects: tuple[str, ...]) -> Non
         password = people.add_user(session, email, role=role, name=name)
         session.flush()  # the membership looks the account up
         for slug in projects:
-            people.add_member(session, email, slug)
+            people.add_member(session, email, slug, "manager" if manager else "annotator")
     print(password)
+
+
+@user.command("invite")
+@click.option("--project", default=None, help="The project they come into; none for an admin of this place.")
+@click.option("--role", type=click.Choice(["annotator", "manager", "admin"]), default="annotator", show_default=True)
+@click.option("--for", "note", default="", help="For whom the link is, for the list of links.")
+@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="Days until it ends.")
+def user_invite(project: str | None, role: str, note: str, days: int) -> None:
+    """Print a link by which somebody makes an account of their own, once. It is shown this once."""
+    from app.people import invitations
+    from app.projects.queries import project_for
+
+    with connected() as session:
+        person = first_admin(session)
+        into = project_for(session, person, project) if project is not None else None
+        secret = invitations.invite(session, person, into, role=role, days=days, note=note)
+    print(f"{get_settings().address}/join/{secret}")
 
 
 @user.command("password")
@@ -131,6 +149,18 @@ def user_password(email: str) -> None:
     with connected() as session:
         password = people.set_password(session, email)
     print(password)
+
+
+@user.command("disable")
+@click.argument("email")
+@click.option("--undo", is_flag=True, help="Let the account in again.")
+def user_disable(email: str, undo: bool) -> None:
+    """Shut an account out: browsers, tokens and open turns end now; what it did stays."""
+    from app.people import service as people
+
+    with connected() as session:
+        user = people.enable(session, email) if undo else people.disable(session, email)
+    print(f"{user.email} may sign in again" if undo else f"{user.email} is shut out")
 
 
 @main.group()

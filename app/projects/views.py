@@ -14,7 +14,9 @@ from app.kinds import KINDS, Kind, kind_named
 from app.models import Dataset, Project
 from app.pages import Page, render
 from app.projects import queries
-from app.projects.queries import Counts, project_for
+from app.projects.live import Live
+from app.projects.live import live as how_it_goes
+from app.projects.queries import Counts, managed_project, project_for
 
 router = APIRouter()
 SHOWN = 50
@@ -29,8 +31,15 @@ class ProjectsPage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProjectPage(Page):
+class LivePage(Page):
+    """`live` is None for those who only judge: they are not told who else does, nor how fast."""
+
     project: Project
+    live: Live | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectPage(LivePage):
     kind: Kind
     counts: Counts
     may_manage: bool
@@ -70,5 +79,14 @@ def project_page(session: Session, person: Person, project: Project) -> ProjectP
         kind=kind_named(project.kind),
         counts=queries.counts(session, [project])[project.id],
         may_manage=may_manage,
+        live=how_it_goes(session, project) if may_manage else None,
         datasets=queries.datasets_of(session, project) if may_manage else (),
     )
+
+
+@router.get("/projects/{slug}/live")
+def live(request: Request, session: SessionDep, person: SignedIn, slug: str) -> Response:
+    """Asked for every few seconds while its page is in sight."""
+    project = managed_project(session, person, slug)
+    shown = LivePage(person=person, project=project, live=how_it_goes(session, project))
+    return render(request, "projects/_live.html", shown)

@@ -85,3 +85,13 @@ def test_it_encloses_the_values_with_few_ticks(low: float, width: float, n: int)
     assert found[0] <= low + width * 1e-6
     assert found[-1] >= low + width - width * 1e-6
     assert 2 <= len(found) <= n + 3
+
+
+def test_an_axis_may_be_marked_in_words_and_a_long_curve_left_rough():
+    curve = [(float(x), float(x % 2)) for x in range(SMOOTH_FROM + 10)]
+    chart = draw("Judgments", {"n": curve}, marks={0.0: "00:00", 20.0: "noon"}, is_smooth=False)
+    assert chart is not None
+    assert [tick.words for tick in chart.x_ticks] == ["00:00", "noon"]
+    assert chart.x_ticks[0].at == LEFT
+    assert chart.lines[0].faint == ()
+    assert len(places(chart.lines[0].strong[0])) == len(curve)

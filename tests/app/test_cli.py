@@ -3,7 +3,13 @@
 import subprocess
 import sys
 
+from click.testing import CliRunner
+
+from app.cli import main
+from app.models import User
 from app.settings import ROOT
+from tests.conftest import client
+from tests.queued import queued, value
 
 COMMANDS = "up web worker migrate user token starter import export train demo doctor"
 
@@ -12,3 +18,40 @@ def test_it_has_all_its_commands_however_it_is_started():
     ran = subprocess.run([sys.executable, "-m", "app.cli", "-h"], cwd=ROOT, capture_output=True, text=True, check=True)
     listed = ran.stdout.partition("Commands:")[2].splitlines()
     assert {line.split()[0] for line in listed if line.strip()} == set(COMMANDS.split())
+
+
+def said(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, words)
+    return done.exit_code, done.output.strip()
+
+
+def test_a_link_from_the_command_lets_somebody_in(ada: User):
+    queued(items=0)
+    code, link = said("user", "invite", "--project", "words", "--role", "manager", "--for", "Dan")
+    assert code == 0
+    form = {"way": "new", "email": "dan@example.org", "name": "Dan", "password": "dan-password"}
+    assert client().post(link.partition("8000")[2], data=form).headers["location"] == "/projects/words"
+    assert value("SELECT role FROM membership") == "manager"
+
+
+def test_a_link_that_makes_no_sense_is_refused_in_words(ada: User):
+    code, words = said("user", "invite", "--role", "manager")
+    assert code == 1
+    assert "annotator or manager of a project" in words
+    assert said("user", "invite", "--project", "nowhere")[0] == 1
+
+
+def test_accounts_are_added_shut_out_and_let_in_again(ada: User):
+    queued(items=0)
+    code, password = said("user", "add", "eve@example.org", "--project", "words", "--manager")
+    assert code == 0
+    form = {"email": "eve@example.org", "password": password}
+    assert client().post("/sign-in", data=form).status_code == 303
+    assert said("user", "disable", "eve@example.org") == (0, "eve@example.org is shut out")
+    assert client().post("/sign-in", data=form).status_code == 422
+    assert said("user", "disable", "eve@example.org", "--undo")[0] == 0
+    assert client().post("/sign-in", data=form).status_code == 303
+    assert value("SELECT role FROM membership") == "manager"
+    code, words = said("user", "disable", "ada@example.org")
+    assert code == 1
+    assert "the only admin" in words

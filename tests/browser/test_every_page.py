@@ -47,6 +47,7 @@ ADAS = {
 # Routes that answer with no page of their own.
 PARTS = {
     "/": "leads to the projects",
+    "/projects/{slug}/live": "part of /projects/{slug}",
     "/runs/new/launch_form": "part of /runs/new",
     "/runs/{run_id}/progress": "part of /runs/{run_id}",
     "/turns/{assignment_id}/difference": "part of /projects/{slug}/judge",

@@ -109,6 +109,7 @@ BROWSERS = {
     "POST /projects/preview": Line("who manages something", "/projects/preview"),
     "GET /projects/{slug}/settings": Line("managers", "/projects/words/settings"),
     "POST /projects/{slug}/settings": Line("managers", "/projects/words/settings"),
+    "GET /projects/{slug}/live": Line("managers", "/projects/words/live"),
     "GET /projects/{slug}/people": Line("managers", "/projects/words/people"),
     "GET /projects/{slug}/history": Line("managers", "/projects/words/history"),
     "POST /projects/{slug}/invitations": Line("managers", "/projects/words/invitations"),

@@ -1,0 +1,186 @@
+"""How a project is getting on, for whoever runs it: what is done, how fast, by whom, and when it will be over.
+
+Asked again and again while somebody looks, so each question is one pass or an index: the standing goes through the
+items once, the hours through the last two days of judgments alone (`ix_judgment_created_at`), and the people through all judgments
+once; middle times are those of a person's last judgments. It is asked again after a hundred times as long as it took, so
+that however many judgments there are, whoever watches takes a hundredth of one core.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.charts import Chart, draw
+from app.db import fetch
+from app.language import gettext as _
+from app.models import Project
+
+HOURS = 48
+RECENT_HOURS = 24
+MEDIAN_OF = 100
+FEWEST_FOR_AN_END = 5
+SOONEST_S, LATEST_S = 10, 300
+SHARE_OF_A_CORE = 0.01
+
+_STANDING = """
+    SELECT count(*) AS items, coalesce(sum(wanted), 0) AS wanted,
+        coalesce(sum(open_slots) FILTER (WHERE NOT set_aside), 0) AS open,
+        coalesce(sum(open_slots) FILTER (WHERE set_aside), 0) AS set_aside,
+        (SELECT count(*) FROM assignment JOIN item AS lent ON lent.id = item_id
+            WHERE assignment.project_id = %(project_id)s AND state = 'open' AND lent.wanted > 0) AS leased
+    FROM item WHERE project_id = %(project_id)s AND wanted > 0
+"""
+_BY_HOUR = """
+    SELECT date_trunc('hour', created_at) AS hour, count(*) AS n, min(created_at) AS first
+    FROM judgment
+    WHERE created_at > date_trunc('hour', now()) - %(hours)s * interval '1 hour' AND project_id = %(project_id)s
+        AND judge_kind = 'human' AND is_current AND NOT withdrawn AND outcome <> 'skip'
+    GROUP BY 1 ORDER BY 1
+"""
+_BY_PERSON = """
+    SELECT past.*, "user".name, "user".disabled_at IS NOT NULL AS is_disabled, typical.ms AS median_ms
+    FROM (
+        SELECT user_id, count(*) AS in_all,
+            count(*) FILTER (WHERE created_at >= date_trunc('day', now())) AS today,
+            count(*) FILTER (WHERE created_at > now() - %(recent)s * interval '1 hour') AS recently,
+            count(*) FILTER (WHERE outcome = 'tie') AS ties, count(*) FILTER (WHERE outcome = 'skip') AS skips,
+            max(created_at) AS last
+        FROM judgment
+        WHERE project_id = %(project_id)s AND judge_kind = 'human' AND is_current AND NOT withdrawn
+        GROUP BY user_id
+    ) AS past
+    JOIN "user" ON "user".id = past.user_id
+    CROSS JOIN LATERAL (
+        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS ms FROM (
+            SELECT duration_ms FROM judgment
+            WHERE project_id = %(project_id)s AND user_id = past.user_id AND is_current
+            ORDER BY id DESC LIMIT %(median_of)s) AS newest
+    ) AS typical
+    ORDER BY today DESC, in_all DESC, past.user_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """In judgments: wanted = done + leased + open + set_aside."""
+
+    items: int
+    wanted: int
+    done: int
+    leased: int
+    open: int
+    set_aside: int
+
+
+@dataclass(frozen=True, slots=True)
+class Annotator:
+    """`recently` is in the last day; shares are of all they judged; `median_s` is of their newest judgments."""
+
+    name: str
+    is_disabled: bool
+    in_all: int
+    today: int
+    recently: int
+    tie_share: float
+    skip_share: float
+    median_s: float | None
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """`rate` is judgments an hour in the last day, or since the first one in it; `end` when that will be all of them;
+    `again_in_s` when to ask again.
+    """
+
+    standing: Standing
+    chart: Chart | None
+    rate: float
+    end: datetime | None
+    annotators: Sequence[Annotator]
+    again_in_s: int
+
+
+def live(session: Session, project: Project) -> Live:
+    began = perf_counter()
+    which = {"project_id": project.id}
+    standing = _standing(fetch(session, _STANDING, which)[0])
+    hours = fetch(session, _BY_HOUR, which | {"hours": HOURS - 1})
+    people = fetch(session, _BY_PERSON, which | {"recent": RECENT_HOURS, "median_of": MEDIAN_OF})
+    now = datetime.now(UTC)
+    rate = recent_rate(hours, now)
+    return Live(
+        standing=standing,
+        chart=_chart(hours, now),
+        rate=rate,
+        end=estimated_end(standing, rate, hours, now),
+        annotators=[_annotator(row) for row in people],
+        again_in_s=again_in_s(perf_counter() - began),
+    )
+
+
+def again_in_s(took_s: float) -> int:
+    return round(min(max(SOONEST_S, took_s / SHARE_OF_A_CORE), LATEST_S))
+
+
+def _standing(row: Mapping[str, Any]) -> Standing:
+    numbers = {name: int(value) for name, value in row.items()}
+    done = numbers["wanted"] - numbers["open"] - numbers["set_aside"] - numbers["leased"]
+    return Standing(done=done, **numbers)
+
+
+def _annotator(row: Mapping[str, Any]) -> Annotator:
+    return Annotator(
+        name=row["name"],
+        is_disabled=row["is_disabled"],
+        in_all=row["in_all"],
+        today=row["today"],
+        recently=row["recently"],
+        tie_share=row["ties"] / row["in_all"],
+        skip_share=row["skips"] / row["in_all"],
+        median_s=row["median_ms"] / 1000 if row["median_ms"] is not None else None,
+        last=row["last"],
+    )
+
+
+def recent_rate(hours: Sequence[Mapping[str, Any]], now: datetime) -> float:
+    """Judgments an hour of the clock over the last day; over the time since the first one, if that is shorter."""
+    since = now - timedelta(hours=RECENT_HOURS)
+    recent = [row for row in hours if row["first"] >= since]
+    if not recent:
+        return 0.0
+    began = recent[0]["first"] if recent[0] is hours[0] else since
+    return float(sum(row["n"] for row in recent)) / max((now - began).total_seconds() / 3600, 0.25)
+
+
+def estimated_end(
+    standing: Standing, rate: float, hours: Sequence[Mapping[str, Any]], now: datetime
+) -> datetime | None:
+    """None when nothing is left, and while too little was judged to say."""
+    left = standing.open + standing.leased
+    if left == 0 or rate == 0 or sum(row["n"] for row in hours) < FEWEST_FOR_AN_END:
+        return None
+    return now + timedelta(hours=min(left / rate, 24 * 365 * 10))
+
+
+def _chart(hours: Sequence[Mapping[str, Any]], now: datetime) -> Chart | None:
+    """Judgments in each hour of the last two days, hours without any included; the hour that goes on is left out."""
+    counted = {row["hour"]: row["n"] for row in hours}
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    points = [(float(ago), float(counted.get(this_hour + timedelta(hours=ago), 0))) for ago in range(1 - HOURS, 0)]
+    if not counted or not any(n for _ago, n in points):
+        return None
+    marks = {
+        float(ago): _hour(this_hour + timedelta(hours=ago))
+        for ago in range(1 - HOURS, 0)
+        if (this_hour + timedelta(hours=ago)).hour % 12 == 0
+    }
+    return draw(_("Judgments an hour"), {"judgments": points}, at_least=(0.0,), marks=marks, is_smooth=False)
+
+
+def _hour(hour: datetime) -> str:
+    return f"{hour:%H:%M}" if hour.hour else f"{hour:%m-%d}"
