@@ -1,8 +1,8 @@
 """Brings the catalogues of `locale/` up to date with the code, and says what is left to translate: `make words`.
 
 Words are found in the templates, in the web application (whatever is given to `gettext`, `ngettext` or `marked`), and in
-the trainer's methods, whose titles and helps are announced in English and translated where the form is drawn. Places are
-files without line numbers, and nothing is guessed from similar words, so a change of code changes few lines here.
+the trainer, which announces its methods and the stages of a run in English: those are translated where they are shown.
+Places are files without line numbers, and nothing is guessed from similar words, so a change of code changes few lines.
 
 Translate: write the words into `locale/<language>/LC_MESSAGES/tiebreak.po` and restart. A new language: copy
 `locale/tiebreak.pot` to such a folder and run this once.
@@ -37,7 +37,7 @@ def extracted() -> Catalog:
         _add(found, path, extract_from_file("python", path, KEYWORDS))
     for path in sorted((ROOT / "templates").rglob("*.html")):
         _add(found, path, extract_from_file("jinja2", path, KEYWORDS, options=JINJA))
-    for path in sorted((ROOT / "worker" / "methods").glob("*.py")):
+    for path in sorted((ROOT / "worker").rglob("*.py")):
         for words in announced(ast.parse(path.read_text())):
             found.add(words, locations=[(_name(path), 1)])
     return found
@@ -51,7 +51,7 @@ def _add(
 
 
 def announced(tree: ast.Module) -> Iterator[str]:
-    """The title of a method and the help of its settings."""
+    """What a trainer says of itself: the title of a method, the help of its settings, and the stages of a run."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and "TITLE" in ast.unparse(node.targets[0]):
             yield dict(zip(_names(node.targets[0]), _values(node.value), strict=True))["TITLE"]
@@ -59,6 +59,8 @@ def announced(tree: ast.Module) -> Iterator[str]:
             yield from (
                 ast.literal_eval(one.value) for one in node.keywords if one.arg == "help" and _is_text(one.value)
             )
+            if getattr(node.func, "attr", "") == "stage" and _is_text(node.args[0]):
+                yield ast.literal_eval(node.args[0])
 
 
 def _names(target: ast.expr) -> list[str]:

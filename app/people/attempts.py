@@ -24,7 +24,6 @@ from sqlalchemy.orm import Session
 
 from app.db import fetch, work_unit
 from app.errors import TooManyTries
-from app.language import gettext as _
 from app.language import ngettext
 from app.models import SignInAttempt, User
 
@@ -82,8 +81,12 @@ def _too_many(session: Session, full: Allowance) -> TooManyTries:
     waits = fetch(session, _WAIT, full.values)
     seconds = max(1, math.ceil(waits[0]["seconds"])) if waits else 1
     minutes = math.ceil(seconds / 60)
-    words = _("Too many passwords were tried for this address or from this place; nothing is lost. Please try again in")
-    return TooManyTries(f"{words} {ngettext('%(num)d minute.', '%(num)d minutes.', minutes)}", retry_after_s=seconds)
+    words = ngettext(
+        "Too many passwords were tried for this address or from this place; nothing is lost. Please try again in %(num)d minute.",
+        "Too many passwords were tried for this address or from this place; nothing is lost. Please try again in %(num)d minutes.",
+        minutes,
+    )
+    return TooManyTries(words, retry_after_s=seconds)
 
 
 def give_back(session: Session, taken: list[Allowance]) -> None:
