@@ -9,10 +9,11 @@ from tests import parity
 from tests.parity import CASES, GOLDEN, TOLERANCE, Answer, measured
 
 
+@pytest.mark.parametrize("packed", [True, False], ids=["packed", "padded"])
 @pytest.mark.parametrize("name", CASES)
-def test_it_gives_what_trl_gave(name: str):
+def test_it_gives_what_trl_gave(name: str, packed: bool):
     golden: dict[str, Answer] = json.loads(GOLDEN.read_text())["cases"]
-    found = measured(CASES[name])
+    found = measured(CASES[name], packed=packed)
     assert found["loss"] == pytest.approx(golden[name]["loss"], rel=TOLERANCE)
     assert set(found["gradients"]) == set(golden[name]["gradients"])
     for weight, (norm, product) in golden[name]["gradients"].items():
