@@ -136,7 +136,7 @@ class BodyLimit:
         with suppress(TooLarge):
             await self.app(scope, receive_within_limit, send_unless_too_large)
         if n_bytes > LARGEST_BODY:
-            words = f"a request may hold {LARGEST_BODY >> 20} MiB here; bring files in with an import"
+            words = _("a request may hold %(n)s MiB here; bring files in with an import", n=LARGEST_BODY >> 20)
             await answer_mistake(Request(scope), TooLarge(words))(scope, receive, send)
 
 
@@ -257,8 +257,14 @@ def answer_database_error(request: Request, error: Exception) -> Response:
 def answer_storage_error(request: Request, error: Exception) -> Response:
     """The disk is full or S3 is away: nothing was committed, and whoever runs this server must see to it."""
     _log.error("the storage failed in %s %s", request.method, request.url.path, exc_info=error)
-    words = "the storage does not work as it should; nothing was stored. Whoever runs this server finds why in its log"
-    return answer_mistake(request, Away(words))
+    return answer_mistake(
+        request,
+        Away(
+            _(
+                "the storage does not work as it should; nothing was stored. Whoever runs this server finds why in its log"
+            )
+        ),
+    )
 
 
 def answer_bug(request: Request, error: Exception) -> Response:

@@ -100,7 +100,9 @@ def check_dataset(method: Method, dataset: Dataset) -> None:
     n_best = sum(n for outcome, n in train["outcomes"].items() if outcome != "all_bad")
     if (train["tuples"] if method.needs == "order" else n_best) > 0:
         return
-    what = "no group in which one response is better than another" if method.needs == "order" else "no good response"
+    what = (
+        _("no group in which one response is better than another") if method.needs == "order" else _("no good response")
+    )
     raise BadInput(
         _(
             "“%(name)s v%(version)s” has %(what)s to train on. Judge more, then freeze a new version.",

@@ -63,7 +63,7 @@ def test_a_translation_fills_in_what_its_source_does(language: str) -> None:
     wrong = []
     for one in messages(CATALOGUES[language]):
         wanted = placeholders(words.forms(one.id)[-1])
-        wrong += [form for form in words.forms(one.string) if placeholders(form) != wanted]
+        wrong += [form for form in words.forms(one.string) if form and placeholders(form) != wanted]
     assert wrong == []
 
 
@@ -85,8 +85,20 @@ def test_a_translation_keeps_markup_commands_and_spaces_at_its_ends(language: st
     wrong = []
     for one in messages(CATALOGUES[language]):
         wanted = skeleton(words.forms(one.id)[-1])
-        wrong += [form for form in words.forms(one.string) if skeleton(form) != wanted]
+        wrong += [form for form in words.forms(one.string) if form and skeleton(form) != wanted]
     assert wrong == []
+
+
+def test_no_template_holds_words_outside_of_the_catalogues() -> None:
+    found = []
+    for path in sorted((ROOT / "templates").rglob("*.html")):
+        said = re.sub(r"{#.*?#}|{% block page_class %}.*?{% endblock %}", "", path.read_text(), flags=re.DOTALL)
+        said = re.sub(r"{%-?\s*trans.*?endtrans\s*-?%}|<(pre|code|kbd)\b.*?</\1>", "", said, flags=re.DOTALL)
+        said = re.sub(r"{{.*?}}|{%.*?%}", "", said, flags=re.DOTALL)
+        attributes = re.findall(r'\b(?:aria-label|title|placeholder|alt)="([^"]*)"', said)
+        texts = re.sub(r"<[^>]*>|&[a-z]+;", "\n", said, flags=re.DOTALL).replace("Tiebreak", "")
+        found += [f"{path.name}: {one}" for one in [*attributes, texts] if re.search(r"[A-Za-z]{2,}", one)]
+    assert found == []
 
 
 def test_the_listing_names_what_nobody_has_translated() -> None:
