@@ -39,6 +39,8 @@ from app.projects import api as projects_api
 from app.projects import people_page as project_people
 from app.projects import settings_page as project_settings
 from app.projects import views as projects_views
+from app.prompts import api as prompts_api
+from app.prompts import views as prompts_views
 from app.queue import api as queue_api
 from app.runs import api as runs_api
 from app.runs import views as runs_views
@@ -64,6 +66,7 @@ _IMPORTS = ("/items", "/import")
 # The rooms, in the order of the sentence: their JSON routes and their pages.
 API: tuple[APIRouter, ...] = (
     projects_api.router,
+    prompts_api.router,
     queue_api.router,
     judgments_api.router,
     imports_api.router,
@@ -79,6 +82,7 @@ PAGES: tuple[APIRouter, ...] = (
     project_settings.router,
     project_people.router,
     projects_views.router,
+    prompts_views.router,
     judgments_views.router,
     differences.router,
     mine.router,

@@ -31,18 +31,64 @@ _TEXTS = """ARRAY(
             SELECT response.text FROM unnest(turn.shown_order) WITH ORDINALITY AS shown (id, place)
             JOIN response ON response.id = shown.id ORDER BY shown.place) AS texts"""
 
-CLAIM: LiteralString = f"""
-    WITH rules AS (
-        SELECT now() + lease_minutes * interval '1 minute' AS expires_at, item_order, gold_share, repeat_share
-        FROM project WHERE id = %(project_id)s
-    ), mine AS (
-        UPDATE assignment SET expires_at = rules.expires_at FROM rules
+_MINE = """UPDATE assignment SET expires_at = rules.expires_at FROM rules
         WHERE state = 'open' AND id = (
             SELECT open.id FROM (
                 SELECT id, expires_at FROM assignment
                 WHERE project_id = %(project_id)s AND user_id = %(person_id)s AND state = 'open' OFFSET 0) AS open
             ORDER BY open.expires_at DESC, open.id LIMIT 1)
-        RETURNING id, item_id, shown_order, assignment.expires_at, reason
+        RETURNING id, item_id, shown_order, assignment.expires_at, reason"""
+_TAKEN = f"""INSERT INTO assignment (project_id, item_id, user_id, state, reason, seed, shown_order, expires_at)
+        SELECT %(project_id)s, pick.id, %(person_id)s, 'open', pick.reason, %(seed)s,
+            ARRAY(SELECT id FROM unnest(pick.response_ids) AS id ORDER BY uuid_hash_extended(id, %(seed)s)),
+            rules.expires_at
+        FROM pick, rules
+        ON CONFLICT (item_id, user_id) DO UPDATE
+            SET state = 'open', reason = excluded.reason, expires_at = excluded.expires_at
+            WHERE assignment.state IN ('expired', 'released')
+        RETURNING id, item_id, shown_order, expires_at, reason
+    ), slot AS (
+        UPDATE item SET open_slots = open_slots - 1 FROM taken WHERE item.id = taken.item_id AND wanted > 0
+    )
+    SELECT turn.id AS assignment_id, turn.item_id, turn.shown_order, turn.expires_at, turn.reason,
+        prompt.messages AS prompt, {_TEXTS}
+    FROM (SELECT * FROM mine UNION ALL SELECT * FROM taken) AS turn
+    JOIN item ON item.id = turn.item_id JOIN prompt ON prompt.id = item.prompt_id"""
+
+# For the plain project, which most are: random order, no gold, nothing reserved for this person, and no repeat due by the lot.
+# Starting the whole claim's plan takes longer than running this one. Without a row, the whole claim has its say.
+QUICK_CLAIM: LiteralString = f"""
+    WITH rules AS (
+        SELECT now() + lease_minutes * interval '1 minute' AS expires_at,
+            item_order = 'random' AND %(repeat)s >= repeat_share AND NOT EXISTS (
+                SELECT FROM item WHERE project_id = %(project_id)s AND gold IS NOT NULL OFFSET 0
+            ) AND NOT EXISTS (
+                SELECT FROM item WHERE project_id = %(project_id)s AND reserved_for = %(person_id)s
+                AND open_slots > 0 AND NOT set_aside OFFSET 0) AS are_plain
+        FROM project WHERE id = %(project_id)s
+    ), mine AS (
+        {_MINE}
+    ), pick AS (
+        SELECT free.id, free.response_ids, CASE WHEN free.priority < 0 THEN 'urgent' ELSE 'random' END AS reason
+        FROM (VALUES (CAST('-infinity' AS float8), CAST(0 AS float8)), (%(start)s, 'infinity'), (0, %(start)s))
+            AS stretch (low, high),
+        LATERAL (
+            SELECT id, response_ids, priority FROM item
+            WHERE {_FREE} AND priority >= low AND priority < high AND {_NEW_TO_THEM}
+            ORDER BY priority, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+        ) AS free
+        WHERE NOT EXISTS (SELECT FROM mine) AND (SELECT are_plain FROM rules)
+        LIMIT 1
+    ), taken AS (
+        {_TAKEN}
+"""
+
+CLAIM: LiteralString = f"""
+    WITH rules AS (
+        SELECT now() + lease_minutes * interval '1 minute' AS expires_at, item_order, gold_share, repeat_share
+        FROM project WHERE id = %(project_id)s
+    ), mine AS (
+        {_MINE}
     ), place AS (
         SELECT item.priority, item.created_at, item.id
         FROM (
@@ -95,7 +141,7 @@ CLAIM: LiteralString = f"""
                 WHERE project_id = %(project_id)s AND gold IS NOT NULL AND is_training AND NOT set_aside OFFSET 0) AS item
             WHERE {_NEW_TO_THEM}
             ORDER BY id LIMIT 1) AS next
-        JOIN item ON item.id = next.id WHERE gold IS NOT NULL FOR SHARE OF item
+        JOIN item ON item.id = next.id WHERE wanted = 0 FOR SHARE OF item
     ), reserved AS (
         SELECT id, response_ids FROM item
         WHERE project_id = %(project_id)s AND reserved_for = %(person_id)s AND open_slots > 0 AND NOT set_aside
@@ -110,7 +156,7 @@ CLAIM: LiteralString = f"""
                 AND EXISTS (SELECT FROM ordinary WHERE priority >= 0)
                 ORDER BY hashint8extended(id, %(seed)s) OFFSET 0) AS item
             WHERE {_NEW_TO_THEM} LIMIT 1) AS next
-        JOIN item ON item.id = next.id WHERE gold IS NOT NULL FOR SHARE OF item
+        JOIN item ON item.id = next.id WHERE wanted = 0 FOR SHARE OF item
     ), pick AS (
         SELECT first.* FROM (
             SELECT id, response_ids, 'training' AS reason FROM training
@@ -125,22 +171,7 @@ CLAIM: LiteralString = f"""
         WHERE NOT EXISTS (SELECT FROM mine)
         LIMIT 1
     ), taken AS (
-        INSERT INTO assignment (project_id, item_id, user_id, state, reason, seed, shown_order, expires_at)
-        SELECT %(project_id)s, pick.id, %(person_id)s, 'open', pick.reason, %(seed)s,
-            ARRAY(SELECT id FROM unnest(pick.response_ids) AS id ORDER BY uuid_hash_extended(id, %(seed)s)),
-            rules.expires_at
-        FROM pick, rules
-        ON CONFLICT (item_id, user_id) DO UPDATE
-            SET state = 'open', reason = excluded.reason, expires_at = excluded.expires_at
-            WHERE assignment.state IN ('expired', 'released')
-        RETURNING id, item_id, shown_order, expires_at, reason
-    ), slot AS (
-        UPDATE item SET open_slots = open_slots - 1 FROM taken WHERE item.id = taken.item_id AND wanted > 0
-    )
-    SELECT turn.id AS assignment_id, turn.item_id, turn.shown_order, turn.expires_at, turn.reason,
-        prompt.messages AS prompt, {_TEXTS}
-    FROM (SELECT * FROM mine UNION ALL SELECT * FROM taken) AS turn
-    JOIN item ON item.id = turn.item_id JOIN prompt ON prompt.id = item.prompt_id
+        {_TAKEN}
 """
 
 # The same original makes the same item again, which is how a repeat that somebody let expire comes back to them. Two

@@ -76,6 +76,7 @@ def _read(session: Session, ada: User, ben: User) -> dict[str, str]:
         "own_judgment": own,
         "own_judgment_change": f"{own}/change",
         "difference": f"/turns/{turn.assignment_id}/difference",
+        "item": f"/projects/reading/items/{turn.item_id}",
     }
 
 

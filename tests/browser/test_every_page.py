@@ -35,6 +35,7 @@ ADAS = {
     "project_people": "/projects/everyday/people",
     "project_history": "/projects/everyday/history",
     "import": "/projects/everyday/import",
+    "items": "/projects/everyday/items",
     "datasets": "/datasets",
     "dataset_new": "/datasets/new",
     "runs": "/runs",
