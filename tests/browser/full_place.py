@@ -13,12 +13,13 @@ from app.access import Person
 from app.imports.service import import_file
 from app.judgments import service as judgments
 from app.kinds import Verdict
-from app.models import Project, Run, RunMetric, User
+from app.models import Assignment, Judgment, Project, Run, RunMetric, User
 from app.people import invitations
 from app.people import service as people
 from app.queue.service import claim
 from tests import trained
 from tests.browser import stories
+from tests.judged import add_item
 from tests.unjudged import open_item, open_project
 
 RECORDS: list[object] = [
@@ -57,6 +58,7 @@ def fill(ada: User, ben: User) -> dict[str, str]:
         people.join(session, ben.id, everyday.id, "manager")
         asking = Person(ada.id, ada.name, ada.role)
         secret = invitations.invite(session, asking, everyday, role="annotator", note="Dora from the library")
+        _judged_lately(session, everyday)
         rows = {"join": f"/join/{secret}", "import_result": f"/projects/everyday/imports/{imported}"}
         return rows | _read(session, ada, ben) | _train(session)
 
@@ -78,6 +80,29 @@ def _read(session: Session, ada: User, ben: User) -> dict[str, str]:
         "difference": f"/turns/{turn.assignment_id}/difference",
         "item": f"/projects/reading/items/{turn.item_id}",
     }
+
+
+def _judged_lately(session: Session, project: Project) -> None:
+    """What two people leave behind in two days: more and more, one tie in five."""
+    now = datetime.now(UTC)
+    judges = [User(email=f"{name.lower()}@example.org", name=name, password_hash="") for name in ("Dora", "Erik")]
+    session.add_all(judges)
+    session.flush()
+    for number in range(90):
+        hours = 47 * (number / 90) ** 2 + 0.5
+        item = add_item(session, project, f"Lately {number}?", [f"one {number}", f"two {number}"])
+        turn = {"state": "done", "seed": 0, "shown_order": item.response_ids, "expires_at": now}
+        turn |= {"project_id": project.id, "item_id": item.id, "user_id": judges[number % 3 % 2].id}
+        done = Assignment(**turn)
+        session.add(done)
+        session.flush()
+        told = {name: turn[name] for name in ("project_id", "item_id", "user_id")} | {"assignment_id": done.id}
+        told |= {"judge_kind": "human", "outcome": "tie" if number % 5 == 0 else "ranked", "client_key": "once"}
+        places = (1, 1) if number % 5 == 0 else (1, 2)
+        told |= {"tiers": dict(zip(map(str, item.response_ids), places, strict=True))}
+        told |= {"duration_ms": 4000 + 300 * number, "created_at": now - timedelta(hours=hours)}
+        session.add(Judgment(**told))
+    session.flush()
 
 
 def _import(session: Session, project: Project, ada: User) -> int:
