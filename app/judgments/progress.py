@@ -1,6 +1,6 @@
 """How far somebody is in a project: asked with every turn that is shown, so it is one statement and counts only so far.
 
-What is left open is counted item by item, up to `COUNTED_OPEN`, without those that this person has judged. Beyond that
+What is left open is counted item by item, up to `COUNTED_OPEN`, without those that this person has judged or has before them; the page adds the one that it shows. Beyond that
 number the page says “more than”, and this stays true for a while: for `REMEMBERED_S` seconds nobody counts again.
 """
 
@@ -36,7 +36,8 @@ _PROGRESS = """
     )
     SELECT count(*) AS in_all, count(*) FILTER (WHERE created_at >= date_trunc('day', now())) AS today,
         (SELECT count(*) FROM open WHERE NOT EXISTS (
-            SELECT FROM assignment WHERE item_id = open.id AND user_id = %(person_id)s AND state = 'done')) AS open_items,
+            SELECT FROM assignment WHERE item_id = open.id AND user_id = %(person_id)s
+            AND state IN ('open', 'done'))) AS open_items,
         (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) / 1000.0 FROM newest
             HAVING count(*) >= %(fewest)s) AS usual_s
     FROM judgment

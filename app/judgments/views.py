@@ -132,7 +132,9 @@ def judge(request: Request, session: SessionDep, person: SignedIn, slug: str, la
         secure = get_settings().secure_cookies
         answer.set_cookie(LAYOUT_COOKIE, str(layout), max_age=YEAR_S, samesite="lax", secure=secure)
         return answer
-    return render(request, "judgments/judge.html", turn_page(request, session, person, project))
+    page = render(request, "judgments/judge.html", turn_page(request, session, person, project))
+    page.headers["cache-control"] = "no-store"  # the back button asks again, instead of showing what is judged already
+    return page
 
 
 @router.post("/projects/{slug}/turn")

@@ -101,3 +101,16 @@ def test_a_storage_that_cannot_be_written_is_said_and_nothing_is_stored(
     assert answer.status_code == 503
     assert "nothing was stored" in answer.json()["detail"]
     assert ada_api.get("/api/v1/datasets").json() == []
+
+
+def test_pages_and_scripts_travel_packed_and_answers_to_programs_do_not(
+    ada_browser: TestClient, ada_api: TestClient
+) -> None:
+    for path in ("/projects/new", "/static/app.css"):
+        answer = ada_browser.get(path, headers={"Accept-Encoding": "gzip"})
+        assert answer.headers["content-encoding"] == "gzip"
+        assert "Accept-Encoding" in answer.headers["vary"]
+        assert int(answer.headers["content-length"]) < len(answer.content)
+        assert "content-encoding" not in ada_browser.get(path, headers={"Accept-Encoding": "identity"}).headers
+    described = ada_api.get("/api/v1/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in described.headers
