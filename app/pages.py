@@ -13,16 +13,19 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from os import PathLike, stat_result
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import quote, unquote
 
 from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal, format_percent, get_decimal_symbol
 from babel.units import format_unit
+from cachetools import LRUCache
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
+from jinja2.runtime import Macro
 from markupsafe import Markup, escape
 from starlette.types import Scope
 
@@ -135,6 +138,25 @@ def _digest(name: str, changed: int) -> str:
     return hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()[:10] if changed else "missing"
 
 
+_kept: LRUCache[tuple[Macro, str, str], Markup] = LRUCache(1000)
+_one_at_a_time = Lock()
+
+
+def kept(macro: Macro, *values: object) -> Markup:
+    """What a macro says, remembered by language and values: for parts that are the same on everybody's page.
+
+    The values must be such that `repr` shows all there is to them: words, numbers, and lists and mappings of these.
+    """
+    key = (macro, repr(values), language.language())
+    with _one_at_a_time:
+        said = _kept.get(key)
+    if said is None:
+        said = Markup(macro(*values))  # noqa: S704 -- a template's own words, escaped there
+        with _one_at_a_time:
+            _kept[key] = said
+    return said
+
+
 def _environment() -> Environment:
     env = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
@@ -152,6 +174,7 @@ def _environment() -> Environment:
     )
     env.globals |= {
         "asset": asset,
+        "kept": kept,
         "language": language.language,
         "direction": language.direction,
         "languages": language.LANGUAGES,

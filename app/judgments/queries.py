@@ -13,9 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.access import Person
 from app.db import fetch
-from app.errors import NotFound
 from app.kinds import Verdict
-from app.language import gettext as _
 from app.models import Assignment, Item, Judgment, Project
 
 # What was saved is shown back for this long: the next day it would be about an item that nobody remembers.
@@ -40,26 +38,6 @@ class Last:
 
 
 Reason = Literal["empty", "others_judge", "all_yours", "done"]
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One's own turn as it was shown: the responses in their order, and whether it was for practice."""
-
-    response_ids: list[UUID]
-    is_practice: bool
-
-
-_SHOWN = """
-    SELECT shown_order AS response_ids, reason = 'training' AS is_practice FROM assignment
-    WHERE id = %(assignment_id)s AND user_id = %(person_id)s
-"""
-
-
-def shown(session: Session, person: Person, assignment_id: int) -> Shown:
-    for row in fetch(session, _SHOWN, {"assignment_id": assignment_id, "person_id": person.id}):
-        return Shown(**row)
-    raise NotFound(_("there is no such assignment of yours"))
 
 
 _LAST = """

@@ -10,9 +10,10 @@ So a judgment is stored exactly once, and a slot is neither lost nor invented:
 - undo hands the slot from the judgment back to the turn, which is open again for the same person.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import orjson
 from sqlalchemy.orm import Session
@@ -21,7 +22,7 @@ from app.access import Person
 from app.db import fetch
 from app.errors import BadInput, Conflict, NotFound
 from app.judgments import statements
-from app.kinds import Asked, Verdict, kind_named
+from app.kinds import Asked, Kind, Verdict, kind_named
 from app.language import gettext
 from app.preference import dense, tuples
 
@@ -36,34 +37,51 @@ LOOKS = 3
 class Stored:
     """A judgment as it stands in the database, in the shape the API answers with; `replayed` if it was there before.
 
+    `reason` is why its item was handed out, where it has just been judged.
+
     `judgment` has id, assignment, item, outcome, tiers {response id: tier}, dimensions {name: tiers}, strength,
     comment, skip_reason, duration_ms, revision, counted, withdrawn, created_at.
     """
 
     judgment: dict[str, Any]
     project_id: int
+    reason: str = ""
     replayed: bool = False
 
 
+Read = Callable[[Kind, Sequence[UUID], Asked], Verdict]
+
+
 def judge(
-    session: Session, person: Person, assignment_id: int, verdict: Verdict, *, key: str, duration_ms: int | None = None
+    session: Session,
+    person: Person,
+    assignment_id: int,
+    verdict: Verdict | Read,
+    *,
+    key: str,
+    duration_ms: int | None = None,
 ) -> Stored:
-    """Store a judgment with its tuples. `key` names this attempt: a second call with it stores nothing."""
+    """Store a judgment with its tuples. `key` names this attempt: a second call with it stores nothing.
+
+    A form cannot be read before it is known what was shown and asked; `Read` does it then, and nobody has to ask twice.
+    """
     who = _asking(person, key) | {"assignment_id": assignment_id}
     for _ in range(LOOKS):
         turns = fetch(session, statements.LOOK, who)
         if not turns:
             raise NotFound(gettext("there is no such assignment of yours"))
         turn = turns[0]
+        kind = kind_named(turn["kind"])
+        asked = Asked(turn["outcomes"], turn["dimensions"], turn["comments"], turn["comment_min_length"])
+        said = verdict if isinstance(verdict, Verdict) else verdict(kind, turn["response_ids"], asked)
         if turn["before"] is not None:
-            return Stored(_same(turn["before"], verdict), turn["project_id"], replayed=True)
+            return Stored(_same(turn["before"], said), turn["project_id"], turn["reason"], replayed=True)
         if turn["state"] == "done":
             raise Conflict(gettext("you have judged this item already; take that judgment back to judge it again"))
-        asked = Asked(turn["outcomes"], turn["dimensions"], turn["comments"], turn["comment_min_length"])
-        checked = kind_named(turn["kind"]).check(verdict, turn["response_ids"], asked)
+        checked = kind.check(said, turn["response_ids"], asked)
         written = who | turn | _written(checked, turn["state"]) | {"duration_ms": duration_ms}
         for row in fetch(session, statements.STORE, written):
-            return Stored(row["judgment"], turn["project_id"])
+            return Stored(row["judgment"], turn["project_id"], turn["reason"])
     raise Conflict(gettext("this item is being judged from several places at once; please try again"))
 
 

@@ -7,8 +7,9 @@ asks the database.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -22,7 +23,7 @@ from app.judgments.practice import Feedback, feedback
 from app.judgments.progress import Progress, progress
 from app.judgments.queries import Reason
 from app.judgments.words import LABELS, said, skip_reasons
-from app.kinds import asked_by, kind_named
+from app.kinds import Asked, Kind, Verdict, asked_by, kind_named
 from app.models import Project
 from app.pages import Page, go_to, is_fragment_wanted, render
 from app.projects.queries import project_for
@@ -182,13 +183,16 @@ def practice(request: Request, session: SessionDep, person: SignedIn, slug: str,
 
 def store(session: SessionDep, person: Person, project: Project, form: Mapping[str, str]) -> Done:
     assignment_id = row_number(form, "assignment")
-    shown = queries.shown(session, person, assignment_id)
-    verdict = kind_named(project.kind).read(form, shown.response_ids, asked_by(project))
     looked = form.get("duration_ms", "")
     duration_ms = min(int(looked), LONGEST_LOOK_MS) if looked.isdecimal() and len(looked) < 12 else None
+
+    def read(kind: Kind, response_ids: Sequence[UUID], asked: Asked) -> Verdict:
+        return kind.read(form, response_ids, asked)
+
     key = form.get("key", "")
-    stored = service.judge(session, person, assignment_id, verdict, key=key, duration_ms=duration_ms)
-    return Done(assignment_id, stored.judgment["id"], shown.is_practice, stored.project_id == project.id)
+    stored = service.judge(session, person, assignment_id, read, key=key, duration_ms=duration_ms)
+    is_practice, is_locked = stored.reason == "training", stored.project_id == project.id
+    return Done(assignment_id, stored.judgment["id"], is_practice, is_locked)
 
 
 def next_turn(

@@ -51,3 +51,13 @@ def test_a_file_asked_for_by_its_content_is_kept_for_good(nobody: TestClient) ->
     for path in ("/static/app.css", "/static/app.css?v=old"):
         assert "cache-control" not in nobody.get(path).headers
     assert asset("no-such-file.css").endswith("v=missing")
+
+
+def test_what_is_the_same_for_everybody_is_drawn_once_for_each_language_and_value() -> None:
+    drawn = environment.from_string(
+        "{% macro one(words) %}{% do seen.append(words) %}<i>{{ words }}</i>{% endmacro %}"
+        "{% for words in ('a', '<b>', 'a') %}{{ kept(one, words) }}{% endfor %}"
+    )
+    seen: list[str] = []
+    assert drawn.render(seen=seen) == "<i>a</i><i>&lt;b&gt;</i><i>a</i>"
+    assert seen == ["a", "<b>"]
