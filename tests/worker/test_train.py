@@ -294,6 +294,16 @@ def test_a_reward_checkpoint_gives_the_scores_when_one_is_named(claimed: Any):
     assert first_step(run_id)["gradient_norm"] > 0
 
 
+def test_a_reward_checkpoint_goes_on_with_the_opinion_it_has(claimed: Any):
+    trained(claimed(checkpoint_name="starter"))
+    trained(claimed("reward", "starter", checkpoint_name="judge", settings=SMALL | {"learning_rate": 0.01}))
+    run_id = claimed("reward", "judge")
+    assert trained(run_id) == exits.FINISHED
+    after_one, before_two = checkpoints()[1].metrics["after"], the_run(run_id).results["before"]
+    assert after_one["margin"] != 0
+    assert before_two["margin"] == pytest.approx(after_one["margin"], rel=1e-4)
+
+
 def test_it_says_which_other_model_will_not_do(claimed: Any):
     trained(claimed(checkpoint_name="starter"))
     longer = [each | {"responses": [text * 3 + "!" for text in each["responses"]]} for each in ROWS]

@@ -12,11 +12,12 @@ from torch import Tensor
 from app.errors import BadInput
 from tests.small import CPU, GROUPS, group, small_model
 from worker.batches import Batch, EncodedGroup, collate
-from worker.evaluate import with_reference
+from worker.evaluate import policy_figures, with_reference
 from worker.methods import Method, dpo, grpo_offline, read_settings
 from worker.methods.tally import Tally
 from worker.objectives.ranking import LOSSES
 from worker.policy import Model, logp
+from worker.steps import train_steps
 from worker.tokens import encode
 
 POLICIES = pytest.mark.parametrize("method", [dpo, grpo_offline], ids=["dpo", "grpo_offline"])
@@ -251,3 +252,20 @@ def test_score_weights_take_the_groups_that_scores_tell_apart():
     assert grpo_offline.examples(some, asked) == some[:5]  # type: ignore[arg-type]
     assert (settings.scorer(), asked.scorer()) == ("imported", "helpful-reward@v2")
     assert read_settings(grpo_offline, {"scores": "helpful-reward"}).scorer() == "imported"
+
+
+def test_training_with_rails_learns_the_order_and_stays_near_its_reference(tokenizer: Any, groups: list[EncodedGroup]):
+    """The same sixty steps by rank: held, the implicit rewards end near n R̂/κ; free, they run away."""
+    furthest = {}
+    for name, rails in {"held": {}, "free": {"clip": 0.0, "penalty": 0.0}}.items():
+        model = small_model("policy", tokenizer)
+        model.network.double()
+        settings = read_settings(
+            grpo_offline, {"weights": "rank", "max_steps": 60, "learning_rate": 0.005, "groups_per_step": 6, **rails}
+        )
+        for _ in train_steps(model, grpo_offline, settings, groups):
+            pass
+        assert policy_figures(model, groups)["accuracy"] == 1.0
+        furthest[name] = max(abs(ratio) for some in log_ratios(model, groups) for ratio in some) * settings.beta
+    assert furthest["held"] < 2.0
+    assert furthest["free"] > 2 * furthest["held"]
