@@ -157,6 +157,7 @@ def _attend(
     wishes = [name for name in UNKNOWN if how.get(name) is not None]
     if wishes or how.get("dropout") or how.get("is_causal") is False:
         raise Rejected(", ".join(wishes) or "dropout or no causal mask")
+    query, key = query.to(value.dtype), key.to(value.dtype)  # rotary positions are float32 beside half-precision layers
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = (each.repeat_interleave(groups, dim=1) for each in (key, value))

@@ -12,11 +12,12 @@ from pathlib import Path
 from app.errors import BadInput
 from worker.base_model import BLANK, Order, start_model
 from worker.batches import EncodedGroup
-from worker.evaluate import measure, with_reference
+from worker.evaluate import measure
 from worker.groups import Group
 from worker.methods import Method
 from worker.methods.settings import IMPORTED, NO_REFERENCE, START, Training
 from worker.policy import Kind, Model, rewards
+from worker.references import kept_reference
 from worker.tokens import encode
 
 
@@ -31,7 +32,7 @@ def with_what_models_say(
     """The groups with log π_ref and scores as far as the settings want them, and which other models said so, as facts."""
     asked = {}
     if (reference := method.reference(settings)) == START:
-        groups = with_reference(model, groups)
+        groups = kept_reference(model, groups)
     elif reference != NO_REFERENCE:
         groups, asked["reference"] = with_other_reference(reference, groups, model, folder)
     if settings.scorer() != IMPORTED:
@@ -48,7 +49,7 @@ def with_other_reference(
         raise BadInput(
             f"“{words}” has another vocabulary than the base model, so it cannot be its reference.", field="reference"
         )
-    return with_reference(other, groups), exactly
+    return kept_reference(other, groups), exactly
 
 
 def with_scores(

@@ -1,7 +1,7 @@
 """Loads policy and reward models with their tokenizer, and runs them on a batch.
 
 Any `transformers` model serves: a folder or a hub name. Code from a hub is never executed (``trust_remote_code=False``) and
-weights come from safetensors alone, since a pickle is code too. Everything is float32, on the CPU and on a GPU.
+weights come from safetensors alone, since a pickle is code too. Weights are float32, on the CPU and on a GPU; `thrift.py` says in what layers compute.
 
 There is no second copy of a model for the reference. The reference is the start model, so its log-probabilities are
 computed by the very function that training uses, before the first step, and kept. Models stay in eval mode throughout:
@@ -17,6 +17,7 @@ Shape key: B × T the batch as the body sees it, N = B·T, R responses, M their 
 
 import random
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -53,6 +54,7 @@ class Model:
     """A network with its tokenizer on its device.
 
     With LoRA, ``adapted`` is the wrapper that can merge the adapters. ``shares_prompts`` says that packed batches are right.
+    ``precision`` is what layers compute in; weights, sums and log-probabilities are float32 in any case.
     """
 
     kind: Kind
@@ -61,6 +63,7 @@ class Model:
     device: torch.device
     adapted: Any = None
     shares_prompts: bool = False
+    precision: torch.dtype = torch.float32
 
     @property
     def n_parameters(self) -> int:
@@ -209,8 +212,11 @@ def hidden(model: Model, batch: Batch) -> Tensor:
         how["attention_mask"] = batch.attention_BT[None, None]
     else:
         how = {"attention_mask": batch.attention_BT.long()}
-    hidden_BTD: Tensor = model.network.base_model(input_ids=batch.ids_BT, use_cache=False, **how).last_hidden_state
-    return hidden_BTD.flatten(0, 1)
+    with computing(model):
+        hidden_BTD: Tensor = model.network.base_model(input_ids=batch.ids_BT, use_cache=False, **how).last_hidden_state
+    return (
+        hidden_BTD.flatten(0, 1) if model.precision == torch.float32 else hidden_BTD.flatten(0, 1).to(model.precision)
+    )
 
 
 def logp(model: Model, batch: Batch) -> Tensor:
@@ -225,13 +231,28 @@ def logp(model: Model, batch: Batch) -> Tensor:
 
 def rewards(model: Model, batch: Batch) -> Tensor:
     """The reward head's score of each response, as plain `transformers` gives it: float32, (R,)."""
-    if batch.spans:
-        scores_R1: Tensor = model.network.score(hidden(model, batch).index_select(0, batch.last_R))
+    head = getattr(model.network, "score", None)
+    if isinstance(head, nn.Module):
+        last_RD = hidden(model, batch).index_select(0, batch.last_R)
+        scores_R1: Tensor = head(last_RD.to(next(head.parameters()).dtype))
     else:
-        scores_R1 = model.network(
-            input_ids=batch.ids_BT, attention_mask=batch.attention_BT.long(), use_cache=False
-        ).logits
+        with computing(model):
+            how = {"attention_mask": batch.attention_BT.long(), "use_cache": False}
+            scores_R1 = model.network(input_ids=batch.ids_BT, **how).logits
     return scores_R1[:, 0].float()
+
+
+def computing(model: Model) -> AbstractContextManager[Any]:
+    """Layers compute in the model's precision in here."""
+    if model.precision == torch.float32:
+        return nullcontext()
+    return torch.autocast(model.device.type, dtype=model.precision)
+
+
+def adapters_off(model: Model) -> AbstractContextManager[Any]:
+    """In here the model is its base, to the last bit."""
+    found: AbstractContextManager[Any] = nullcontext() if model.adapted is None else model.adapted.disable_adapter()
+    return found
 
 
 def merged(model: Model) -> Any:

@@ -4,8 +4,8 @@ The folder holds the weights in safetensors, config, tokenizer with its chat tem
 facts, and `manifest.json` with the SHA-256 of every other file. Its name in storage is the run's own, so an attempt that was
 overtaken can spoil no other's files; the version is given in the transaction that ends the run.
 
-LoRA adapters are merged, so that whoever downloads a checkpoint needs neither `peft` nor the base model. Left out: publishing
-the adapter itself.
+LoRA adapters are merged, so that whoever downloads a checkpoint needs neither `peft` nor the base model. On request the adapter
+itself comes too, as a PEFT folder named `adapter` that says which base it belongs to.
 """
 
 import json
@@ -19,12 +19,15 @@ from worker.policy import Model, merged
 from worker.report import Report
 
 MANIFEST = "manifest.json"
+ADAPTER = "adapter"
 LOADED_WITH = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
 
 
 def publish(report: Report, run: Run, dataset: Dataset, model: Model, results: dict[str, Any], folder: Path) -> None:
     """Write the folder, store its files, then close the run with its checkpoint. Raises Fenced if it is ours no more."""
     folder.mkdir()
+    if model.adapted is not None and run.facts["settings"]["adapter"] != "merged":
+        save_adapter(model, str(run.facts["started_from"]), folder / ADAPTER)
     merged(model).save_pretrained(folder)
     model.tokenizer.save_pretrained(folder)
     (folder / "README.md").write_text(card(run, dataset, model, results), encoding="utf-8")
@@ -32,6 +35,13 @@ def publish(report: Report, run: Run, dataset: Dataset, model: Model, results: d
     prefix = f"checkpoints/{run.checkpoint_name}/run-{run.id}-{report.fence}"
     files = [store_file(prefix, name, folder / name) for name in names(folder)]
     report.publish(run, model.kind, prefix, files, sha256_of(folder / MANIFEST), results)
+
+
+def save_adapter(model: Model, base: str, folder: Path) -> None:
+    """The adapter alone, before it is merged. Embeddings are the base's own, so none are saved with it."""
+    for config in model.adapted.peft_config.values():
+        config.base_model_name_or_path = base
+    model.adapted.save_pretrained(folder, save_embedding_layers=False)
 
 
 def names(folder: Path) -> list[str]:

@@ -75,7 +75,7 @@ def train_steps(model: Model, method: Method, settings: Training, groups: Sequen
     """Train in place; yields after each step. Raises BadInput when loss or gradient is no finite number."""
     total = count_steps(len(groups), settings)
     weights, peak = model.trainable(), peak_rate(method, model, settings)
-    optimizer = torch.optim.AdamW(weights, lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(weights, lr=peak, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
     began = time.monotonic()
     for number, chosen in zip(range(total), _chosen(len(groups), settings), strict=False):
         rate = peak * rate_at(number, total)

@@ -26,16 +26,18 @@ from worker import exits
 from worker.announce import device_in_words, versions
 from worker.base_model import Order, start_model
 from worker.batches import EncodedGroup
-from worker.evaluate import Figures, policy_figures, questions_in, reward_figures, with_reference
+from worker.evaluate import Figures, policy_figures, questions_in, reward_figures
 from worker.groups import Group, read_groups
 from worker.methods import find_method, read_settings
 from worker.methods.settings import Training
 from worker.other_models import with_what_models_say
 from worker.policy import Model, pick_device, seed_everything
 from worker.publish import publish
+from worker.references import kept_reference
 from worker.report import Fenced, Report
 from worker.sharing import with_shared_prompts
 from worker.steps import count_steps, peak_rate, train_steps, within_reach
+from worker.thrift import thrifty
 from worker.tokens import Truncation, encode
 
 
@@ -59,13 +61,14 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     report.stage("loading the base model")
     order = Order(run.base_model, method.KIND, settings.lora_rank)
     model, started_from = start_model(order, train_groups, folder, pick_device())
+    model = thrifty(model, settings.precision, settings.activation_checkpointing)
     examples, groups, held_out, cut = into_tokens(model, settings, examples, test_groups)
     model, prompts = with_shared_prompts(model, [*groups, *held_out])
     run.facts = facts(model, started_from, asdict(settings) | {"learning_rate": peak_rate(method, model, settings)})
     run.facts |= {"truncation": cut.as_facts(), "prompts": prompts}
     report.stage("measuring the start model", facts=run.facts, total_steps=count_steps(len(groups), settings))
     if method.KIND == "policy":
-        held_out = with_reference(model, held_out)
+        held_out = kept_reference(model, held_out)
     groups, asked = with_what_models_say(method, settings, examples, groups, model, folder)
     run.facts |= asked
     before = evaluate(model, held_out, test_groups)
@@ -118,6 +121,7 @@ def facts(model: Model, started_from: str, settings: dict[str, Any]) -> dict[str
         "started_from": started_from,
         "parameters": model.n_parameters,
         "device": device_in_words(),
+        "precision": str(model.precision).removeprefix("torch."),
         "versions": versions(),
         "settings": settings,
     }

@@ -15,6 +15,7 @@ from worker.evaluate import policy_figures, reward_figures, with_reference
 from worker.methods import METHODS, START, Method, dpo, read_settings, reward, sft
 from worker.methods.settings import Training
 from worker.policy import Model
+from worker.sharing import SHARED, with_shared_prompts
 from worker.steps import accumulate, count_steps, peak_rate, rate_at, train_steps, within_reach
 
 EVERY_METHOD = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.NAME)
@@ -94,6 +95,34 @@ def test_the_same_seed_gives_the_same_losses(tokenizer: Any, groups: list[Encode
         return [step.figures["loss"] for step in train_steps(model, reward, settings, ready_groups)]
 
     assert losses(1) == losses(1) != losses(2)
+
+
+@pytest.mark.parametrize("method", [reward, dpo], ids=["reward", "dpo"])
+def test_training_twice_gives_the_same_weights_to_the_last_bit(
+    method: Method, tokenizer: Any, groups: list[EncodedGroup]
+):
+    def trained() -> list[torch.Tensor]:
+        model, ready_groups = ready(method, tokenizer, groups)
+        model, words = with_shared_prompts(model, groups)
+        assert words == SHARED
+        settings = read_settings(method, {"max_steps": 4, "groups_per_step": 3, "learning_rate": 0.01})
+        list(train_steps(model, method, settings, ready_groups))
+        return model.trainable()
+
+    assert all(torch.equal(one, other) for one, other in zip(trained(), trained(), strict=True))
+
+
+@EVERY_METHOD
+def test_packed_steps_take_the_loss_where_padded_steps_take_it(
+    method: Method, tokenizer: Any, groups: list[EncodedGroup]
+):
+    def losses(packs: bool) -> list[float]:
+        model, ready_groups = ready(method, tokenizer, groups)
+        model = with_shared_prompts(model, groups)[0] if packs else model
+        settings = read_settings(method, {"max_steps": 4, "groups_per_step": 3, "learning_rate": 0.003})
+        return [step.figures["loss"] for step in train_steps(model, method, settings, ready_groups)]
+
+    assert losses(packs=True) == pytest.approx(losses(packs=False), rel=1e-4, abs=1e-6)
 
 
 def test_training_that_comes_apart_is_stopped_in_words(tokenizer: Any, groups: list[EncodedGroup]):

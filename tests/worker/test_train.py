@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft import PeftModel
 from sqlalchemy import select
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
@@ -154,6 +155,22 @@ def test_a_published_reward_model_pads_with_an_id_of_its_own(claimed: Any, tmp_p
     model, tokenizer = AutoModelForSequenceClassification.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     assert model.config.num_labels == 1
     assert model.config.pad_token_id == tokenizer.pad_token_id != tokenizer.eos_token_id
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # peft asks for it by its old name
+def test_an_adapter_comes_merged_and_on_request_apart_with_the_name_of_its_base(claimed: Any, tmp_path: Path):
+    trained(claimed(checkpoint_name="starter"))
+    how = {"lora_rank": 2, "learning_rate": 0.01, "adapter": "merged and apart", "activation_checkpointing": "on"}
+    assert trained(claimed("dpo", "starter", settings=SMALL | how)) == exits.FINISHED
+    base, end = (copied(each, tmp_path / each.name) for each in checkpoints())
+    told = json.loads((end / "adapter" / "adapter_config.json").read_text())
+    assert told["base_model_name_or_path"].startswith("starter v1, manifest ")
+    plain = AutoModelForCausalLM.from_pretrained(base)
+    ids = torch.arange(20)[None]
+    merged, start = AutoModelForCausalLM.from_pretrained(end)(ids).logits, plain(ids).logits
+    adapted = PeftModel.from_pretrained(plain, end / "adapter")(ids).logits
+    torch.testing.assert_close(adapted, merged, rtol=1e-4, atol=1e-5)
+    assert (merged - start).abs().max() > 1e-3
 
 
 def test_versions_of_one_name_count_up(claimed: Any):

@@ -58,6 +58,21 @@ class Training:
     lora_rank: int = setting(
         0, low=0, high=512, help="Train low-rank adapters of this rank and merge them at the end; 0 trains all weights."
     )
+    adapter: str = setting(
+        "merged",
+        choices=("merged", "merged and apart"),
+        help="With lora_rank: whether the checkpoint also holds the adapter alone, as a PEFT folder named adapter.",
+    )
+    precision: str = setting(
+        "auto",
+        choices=("auto", "float32", "bfloat16"),
+        help="What layers compute in; auto is bfloat16 on a GPU that has it, else float32. Weights and sums stay float32.",
+    )
+    activation_checkpointing: str = setting(
+        "off",
+        choices=("off", "on"),
+        help="Compute each layer again for its gradient: a third more time, far less memory.",
+    )
 
     def scorer(self) -> str:
         """The reward checkpoint that scores the responses before the first step, or IMPORTED."""

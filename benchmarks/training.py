@@ -1,0 +1,207 @@
+"""Training on preferences, held against TRL's trainers: the same weights, tokens, optimizer and order on both sides.
+
+    make bench B=training            with PAIRS=file.jsonl.gz for the tasks on real pairs
+    python -m benchmarks.training [--pairs FILE] [--trl-python PYTHON] [--rounds N] [--only WORD]
+
+Each side is a process of one thread; their rounds alternate. Figures are ratios of the medians of CPU seconds, so a busy
+machine moves both. Memory is the most above the level after loading. TRL may live in an environment of its own.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.report import Figure, finish, give_up, print_table
+from benchmarks.training_tasks import SMALL_VOCABULARY, Group, Task, drawn_groups, real_pairs
+from tests.small import TEXTS
+from worker import starter
+
+ROOT = Path(__file__).parent.parent
+BODY = 3_162_112
+"""Weights that every token meets; those of the vocabulary come on top where there are logits."""
+
+
+@dataclass
+class Process:
+    """A side's process, and what it said of each round."""
+
+    side: str
+    running: subprocess.Popen[str]
+    rounds: list[dict[str, Any]] = field(default_factory=list)
+
+    def hear(self) -> dict[str, Any]:
+        assert self.running.stdout
+        line = self.running.stdout.readline()
+        if not line:
+            give_up(f"the process of {self.side} ended; its log is above")
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+    def train(self) -> None:
+        assert self.running.stdin
+        self.running.stdin.write("go\n")
+        self.running.stdin.flush()
+        self.rounds.append(self.hear())
+
+    def cpu_s(self) -> float:
+        """Of one round; the first one is warming up."""
+        return statistics.median(each["cpu_s"] for each in self.rounds[1:])
+
+    def memory(self) -> float:
+        return max(each["memory"] for each in self.rounds)
+
+    def losses(self) -> list[float]:
+        return [loss for each in self.rounds for loss in each["losses"]]
+
+
+def started(side: str, folder: Path, trl_python: str) -> Process:
+    command = {
+        "ours": [sys.executable, "-m", "benchmarks.training_ours", str(folder / "ours"), "shared"],
+        "repeated": [sys.executable, "-m", "benchmarks.training_ours", str(folder / "ours"), "repeated"],
+        "trl": [trl_python, "-m", "benchmarks.training_trl", str(folder / "trl")],
+    }[side]
+    quiet = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    quiet |= {"HF_HOME": str(folder / "cache"), "TRANSFORMERS_VERBOSITY": "error", "PYTHONWARNINGS": "ignore"}
+    pipe = subprocess.PIPE
+    running = subprocess.Popen(command, cwd=ROOT, env=os.environ | quiet, stdin=pipe, stdout=pipe, text=True)
+    process = Process(side, running)
+    process.hear()
+    return process
+
+
+def measured(task: Task, tokenizer: Any, sides: tuple[str, str], rounds: int, trl_python: str) -> list[Process]:
+    """Both sides, their rounds alternating."""
+    with tempfile.TemporaryDirectory(prefix="tiebreak-bench-") as place:
+        task.write(Path(place), rounds, tokenizer)
+        processes = [started(side, Path(place), trl_python) for side in sides]
+        try:
+            for _ in range(rounds):
+                for process in processes:
+                    process.train()
+        finally:
+            for process in processes:
+                assert process.running.stdin
+                process.running.stdin.close()
+                process.running.wait()
+        return processes
+
+
+def row_of(task: Task, ours: Process, other: Process) -> list[object]:
+    apart = max(abs(one - two) for one, two in zip(ours.losses(), other.losses(), strict=True))
+    step = task.steps_per_round
+    return [
+        task.name,
+        f"{ours.cpu_s() / step:.3f} s",
+        f"{other.cpu_s() / step:.3f} s",
+        f"{other.cpu_s() / ours.cpu_s():.2f}×",
+        f"{ours.memory():.0f} MiB",
+        f"{other.memory():.0f} MiB",
+        f"{ours.memory() / other.memory():.2f}",
+        f"{ours.losses()[-1]:.6f}",
+        f"{other.losses()[-1]:.6f}",
+        f"{apart:.1e}",
+    ]
+
+
+def peak_flops() -> float:
+    """What one thread of this machine reaches in a product of two matrices, FLOP in a second of CPU."""
+    torch.set_num_threads(1)
+    one, other = torch.randn(2, 1024, 1024)
+    best = float("inf")
+    for _ in range(20):
+        began = time.process_time()
+        one @ other
+        best = min(best, time.process_time() - began)
+    return 2 * 1024**3 / best
+
+
+def useful_flops(groups: list[Group], vocabulary: int) -> float:
+    """Forward and backward, six for each weight a token meets: the body once for every token, the logits for responses.
+
+    Attention is left out, so the true share is a little higher.
+    """
+    responses = sum(len(one) for group in groups for one in group["responses"])
+    tokens = responses + sum(len(group["prompt"]) for group in groups)
+    return 6.0 * (BODY * tokens + 256 * vocabulary * responses)
+
+
+def tasks(pairs: Path | None) -> list[tuple[Task, Any, tuple[str, str], tuple[float, float], str]]:
+    small = starter.train_tokenizer(TEXTS, vocabulary=SMALL_VOCABULARY)
+    end = small.eos_token_id
+    with_trl = ("ours", "trl")
+    long = Task("DPO, 3 M, pairs 256 + 64", "dpo", drawn_groups(120, 2, end), 4, 2, SMALL_VOCABULARY)
+    eight = Task("DPO, 3 M, groups of 8 against 28 pairs", "dpo", drawn_groups(20, 8, end), 1, 1, SMALL_VOCABULARY)
+    again = Task("the same against repeated prompts", "dpo", drawn_groups(60, 8, end), 1, 2, SMALL_VOCABULARY)
+    found: list[tuple[Task, Any, tuple[str, str], tuple[float, float], str]] = [
+        (long, small, with_trl, (1.4, 0.9), "dpo_pairs"),
+        (eight, small, with_trl, (12.0, 0.7), "dpo_groups_of_8"),
+        (again, small, ("ours", "repeated"), (2.5, 0.7), "shared_over_repeated"),
+    ]
+    if pairs is not None:
+        groups, large = real_pairs(pairs)
+        real = Task("DPO, 11 M, 32,000 tokens, real pairs", "dpo", groups, 8, 2, len(large))
+        reward = Task("reward, 11 M, real pairs", "reward", groups, 8, 2, len(large))
+        found.append((real, large, with_trl, (3.5, 0.5), "dpo_real_pairs"))
+        found.append((reward, large, with_trl, (1.4, 0.8), "reward_real_pairs"))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--pairs", type=Path, default=os.environ.get("PAIRS"), help="pairs as gzipped JSON lines")
+    parser.add_argument(
+        "--trl-python", default=os.environ.get("TRL_PYTHON", sys.executable), help="a Python that has trl"
+    )
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--only", default="", help="tasks whose figure's name holds this word")
+    given = parser.parse_args()
+    if given.trl_python == sys.executable and importlib.util.find_spec("trl") is None:
+        give_up("trl is not installed here: pip install -e '.[trl]', or name a Python that has it with --trl-python")
+    rows, figures = [], {}
+    for task, tokenizer, sides, (speed, memory), name in tasks(given.pairs and Path(given.pairs)):
+        if given.only not in name:
+            continue
+        ours, other = measured(task, tokenizer, sides, given.rounds, given.trl_python)
+        rows.append(row_of(task, ours, other))
+        print(rows[-1], flush=True)
+        figures[f"{name}_speed"] = Figure(round(other.cpu_s() / ours.cpu_s(), 3), speed)
+        figures[f"{name}_memory"] = Figure(round(ours.memory() / other.memory(), 3), memory, at_least=False)
+        if name == "dpo_real_pairs":
+            share = share_of_peak(task, ours, given.rounds)
+            figures["share_of_peak_flops"] = Figure(round(share, 3), 0.5)
+    head = [
+        "task",
+        "ours: CPU a step",
+        "other",
+        "ratio",
+        "ours: memory",
+        "other",
+        "ratio",
+        "last loss",
+        "other",
+        "apart",
+    ]
+    print_table(head, rows)
+    finish("training", figures)
+
+
+def share_of_peak(task: Task, ours: Process, rounds: int) -> float:
+    """Useful FLOP per second of CPU over what a matrix product reaches, all rounds but the first."""
+    first = task.steps_per_round * task.groups_per_step
+    useful = useful_flops(list(task.groups[first : rounds * first]), task.vocabulary)
+    return useful / sum(each["cpu_s"] for each in ours.rounds[1:]) / peak_flops()
+
+
+if __name__ == "__main__":
+    main()

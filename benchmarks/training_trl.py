@@ -1,0 +1,128 @@
+"""TRL's side of `training.py`: its own trainers with the settings that serve it best on this machine.
+
+Reference log-probabilities computed beforehand, no activation checkpointing, float32, the whole step in one batch, nothing
+logged or saved. Optimizer, learning rates, clipping, weights, tokens and their order are those of the other side. The loss is
+taken where the trainer has it, so no step is spent on logging.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    TrainerCallback,
+)
+from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer
+
+from benchmarks.training_side import Side, order_of
+
+
+class Rounds(TrainerCallback):
+    def __init__(self, side: Side, per_round: int) -> None:
+        self.side, self.per_round = side, per_round
+
+    def on_step_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        if state.global_step % self.per_round == 0:
+            self.side.begin()
+
+    def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        if state.global_step % self.per_round == 0:
+            self.side.end()
+
+
+class AsGiven:
+    """The rows are tokens already; the loss of each step is noted."""
+
+    side: Side
+
+    def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:
+        return dataset
+
+    def compute_loss(self, *given: Any, **named: Any) -> Any:
+        found = super().compute_loss(*given, **named)  # type: ignore[misc]
+        loss = found[0] if isinstance(found, tuple) else found
+        self.side.losses.append(float(loss))
+        return found
+
+
+class GivenDPO(AsGiven, DPOTrainer):
+    pass
+
+
+class GivenReward(AsGiven, RewardTrainer):
+    pass
+
+
+def rows_of(order: dict[str, Any]) -> list[dict[str, list[int]]]:
+    """Every ordered pair of every group, in the order of the steps."""
+    rows = []
+    for group in order["groups"]:
+        judged = list(zip(group["responses"], group["tiers"], strict=True))
+        pairs = [(one, other) for one, better in judged for other, worse in judged if better < worse]
+        for chosen, rejected in pairs:
+            if order["method"] == "dpo":
+                rows.append({"prompt_ids": group["prompt"], "chosen_ids": chosen, "rejected_ids": rejected})
+            else:
+                rows.append({"chosen_ids": group["prompt"] + chosen, "rejected_ids": group["prompt"] + rejected})
+    return rows
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    order = order_of(folder)
+    is_dpo = order["method"] == "dpo"
+    auto = AutoModelForCausalLM if is_dpo else AutoModelForSequenceClassification
+    model = auto.from_pretrained(folder / "model", dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(folder / "model")
+    rows = rows_of(order)
+    side = Side()
+    shared: dict[str, Any] = {
+        "output_dir": str(folder / "trl"),
+        "per_device_train_batch_size": len(rows) // order["n_steps"],
+        "max_steps": order["n_steps"],
+        "max_grad_norm": 1.0,
+        "bf16": False,
+        "use_cpu": True,
+        "gradient_checkpointing": False,
+        "report_to": "none",
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "disable_tqdm": True,
+        "train_sampling_strategy": "sequential",
+        "max_length": None,
+        "seed": 0,
+    }
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=order["settings"]["learning_rate"], betas=(0.9, 0.99), weight_decay=0.0, fused=True
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: order["rates"][min(step, len(order["rates"]) - 1)]
+    )
+    given: dict[str, Any] = {
+        "model": model,
+        "train_dataset": Dataset.from_list(rows),
+        "processing_class": tokenizer,
+        "optimizers": (optimizer, schedule),
+        "callbacks": [Rounds(side, order["steps_per_round"])],
+    }
+    if is_dpo:
+        how = DPOConfig(
+            **shared,
+            beta=order["settings"]["beta"],
+            precompute_ref_log_probs=True,
+            precompute_ref_batch_size=len(rows) // order["n_steps"],
+        )
+        GivenDPO.side = side
+        GivenDPO(args=how, **given).train()
+    else:
+        GivenReward.side = side
+        GivenReward(args=RewardConfig(**shared), **given).train()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
