@@ -34,7 +34,7 @@ def _words(action: str, subject: str, detail: Mapping[str, Any]) -> str:
         "invitation.revoked": _("revoked the link for %(who)s", who=detail.get("for") or _("somebody")),
         "invitation.accepted": _("came in by a link, as %(role)s", role=role),
         "items.imported": _(
-            "imported %(source)s: %(items)s items, %(judgments)s judgments",
+            "imported %(source)s; new items: %(items)s, judgments: %(judgments)s",
             source=detail.get("source", ""),
             items=detail.get("imported", 0),
             judgments=detail.get("judgments", 0),

@@ -51,7 +51,6 @@ PARTS = {
     "/projects/{slug}/live": "part of /projects/{slug}",
     "/runs/new/launch_form": "part of /runs/new",
     "/runs/{run_id}/progress": "part of /runs/{run_id}",
-    "/turns/{assignment_id}/difference": "part of /projects/{slug}/judge",
 }
 # What readers may set for themselves (WCAG 1.4.12).
 SPACED = """

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from app import db
 from app.imports.service import ACTION as IMPORTED
 from app.main import API, PAGES
-from app.models import Audit, Membership, User
+from app.models import Audit, Item, Membership, User
 from app.models.api_token import SCOPES
 from app.storage import store_file
 from tests import trained
@@ -60,6 +60,9 @@ PROGRAMS = {
     "POST /judgments/{judgment_id}/withdraw": Line("owner", "/judgments/9/withdraw", "judge"),
     "GET /projects/{slug}/preferences": Line("data", "/projects/words/preferences", "export"),
     "POST /projects/{slug}/items": Line("data", "/projects/words/items", "import"),
+    "GET /projects/{slug}/items": Line("managers", "/projects/words/items", "read"),
+    "GET /items/{item_id}": Line("managers", "/items/{item}", "read"),
+    "PATCH /items/{item_id}": Line("data", "/items/{item}", "admin", {"set_aside": False}),
     "POST /projects/{slug}/datasets": Line("data", "/projects/words/datasets", "export", {"name": "some"}),
     "GET /datasets": Line("who manages something", "/datasets", "read"),
     "GET /datasets/{dataset_id}": Line("data", "/datasets/{dataset}", "read"),
@@ -124,6 +127,16 @@ BROWSERS = {
     "GET /projects/{slug}/judge": Line("members", "/projects/words/judge"),
     "POST /projects/{slug}/turn": Line("members", "/projects/words/turn"),
     "POST /projects/{slug}/undo": Line("members", "/projects/words/undo"),
+    "GET /projects/{slug}/items": Line("managers", "/projects/words/items"),
+    "GET /projects/{slug}/items/{item_id}": Line("managers", "/projects/words/items/{item}"),
+    "POST /projects/{slug}/items/{item_id}/change": Line("managers", "/projects/words/items/{item}/change"),
+    "GET /projects/{slug}/mine": Line("members", "/projects/words/mine"),
+    "GET /projects/{slug}/mine/{assignment_id}": Line("owner", "/projects/words/mine/9"),
+    "GET /projects/{slug}/mine/{assignment_id}/change": Line("owner", "/projects/words/mine/9/change"),
+    "POST /projects/{slug}/mine/{assignment_id}/change": Line("owner", "/projects/words/mine/9/change"),
+    "POST /projects/{slug}/mine/{assignment_id}/withdraw": Line("owner", "/projects/words/mine/9/withdraw"),
+    "GET /projects/{slug}/practice/{judgment_id}": Line("owner", "/projects/words/practice/9"),
+    "POST /projects/{slug}/turns/{assignment_id}/renew": Line("owner", "/projects/words/turns/9/renew"),
     "GET /turns/{assignment_id}/difference": Line("owner", "/turns/9/difference"),
     "GET /projects/{slug}/import": Line("managers", "/projects/words/import"),
     "POST /projects/{slug}/import": Line("managers", "/projects/words/import"),
@@ -170,6 +183,7 @@ def place(ada: User, ben: User, cleo: User, tmp_path: Path) -> Place:
         numbers = {"dataset": dataset.id, "run": run.id, "checkpoint": checkpoint.id, "ben": ben.id}
         session.flush()
         numbers["imported"] = imported.id
+        numbers["item"] = session.scalars(select(func.min(Item.id)).where(Item.project_id == words.id)).one()
     people = {"stranger": cleo, "annotator": ben, "other_manager": eric, "manager": dora, "admin": ada}
     return Place(people, numbers)
 

@@ -137,7 +137,7 @@ def test_what_was_done_is_told_to_the_owner(managed: None, ben_browser: TestClie
     page = ben_browser.get(f"{HERE}/history").text
     assert "judgments_per_item 1 → 3" in page
     assert "added Cleo as annotator" in page
-    assert "imported a.jsonl: 1 items" in page
+    assert "imported a.jsonl; new items: 1" in page
     assert "token" not in page.split("<main")[1]
     assert page.index("imported") < page.index("added Cleo") < page.index("judgments_per_item")
 
