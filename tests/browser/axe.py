@@ -8,8 +8,9 @@ from playwright.sync_api import Page
 from app.settings import ROOT
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-OF_COLOURS = ["color-contrast", "link-in-text-block"]
-"""The rules whose answer depends on the theme."""
+# The rules whose answer depends on the theme, and the one whose answer depends on the language.
+OF_COLOURS = ("color-contrast", "link-in-text-block")
+OF_WORDS = "label-content-name-mismatch"
 
 
 @lru_cache
@@ -17,10 +18,10 @@ def library() -> str:
     return (ROOT / ".venv" / "test" / "axe.min.js").read_text()
 
 
-def violations(page: Page, *, of_colours_only: bool = False) -> list[str]:
-    """Each broken rule with the elements that break it; none is what we want."""
+def violations(page: Page, *rules: str) -> list[str]:
+    """Each broken rule, of all or of these, with the elements that break it; none is what we want."""
     page.evaluate(library())
-    run = {"type": "rule", "values": OF_COLOURS} if of_colours_only else {"type": "tag", "values": TAGS}
+    run = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}
     wish = json.dumps({"runOnly": run, "resultTypes": ["violations"]})
     found = page.evaluate(f"axe.run(document, {wish}).then((result) => result.violations)")
     return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]

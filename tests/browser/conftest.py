@@ -100,9 +100,9 @@ def visit(chromium: Browser, site: str) -> Iterator[Open]:
         page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
         if user is not None:
             page.goto("/sign-in")
-            page.get_by_label("E-mail address").fill(user.email or "")
-            page.get_by_label("Password").fill(f"{user.name.lower()}-password")
-            page.get_by_role("button", name="Sign in").click()
+            page.locator("[name=email]").fill(user.email or "")
+            page.locator("[name=password]").fill(f"{user.name.lower()}-password")
+            page.locator("main [type=submit]").click()
             page.wait_for_url(lambda url: "/sign-in" not in url)
         page.goto(path)
         return page

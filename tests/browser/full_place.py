@@ -73,7 +73,16 @@ def _read(session: Session, ada: User, ben: User) -> dict[str, str]:
     stored = judgments.judge(session, person, turn.assignment_id, Verdict("tie", comment="As *good*."), key="one")
     judgments.revise(session, person, stored.judgment["id"], Verdict("all_bad"), key="other")
     own = f"/projects/reading/mine/{turn.assignment_id}"
+    school = open_project(session, "school", "pair", ben, name="Practice")
+    lesson = open_item(session, school, stories.HAIKU, stories.HAIKUS)
+    lesson.wanted = lesson.open_slots = 0
+    lesson.is_training, lesson.gold = True, {"outcome": "tie", "tiers": {}}
+    session.flush()
+    practice = claim(session, ada.id, school.id)
+    assert practice
+    judged = judgments.judge(session, person, practice.assignment_id, Verdict("all_bad"), key="third").judgment["id"]
     return {
+        "practice": f"/projects/school/practice/{judged}",
         "mine": "/projects/reading/mine",
         "own_judgment": own,
         "own_judgment_change": f"{own}/change",
