@@ -6,22 +6,26 @@
 
 `prompt` is text or a list of messages. `chosen` and `rejected` as messages may hold the whole conversation or the
 response alone. Other keys on top of a record are kept in its metadata, so that a dataset can be split or filtered by
-them. Tiers, as well as chosen and rejected, are a judgment already made.
+them. Tiers, as well as chosen and rejected, are a judgment already made; with `gold: true` they are the right answer
+instead, with `training: true` one that is shown to people before real work. `priority` is a number, below 0 for urgent, and
+`reserved_for` the e-mail address of the one person who is to judge the item.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.errors import BadRecord
 from app.imports.metadata import read_metadata
 from app.imports.transcripts import kind_of, messages, prompt_of_text, short, text, transcript
-from app.prompts.groups import GivenResponse, Group, Message
+from app.prompts.groups import GivenResponse, Group, Message, Placing
 
-KNOWN = frozenset({"prompt", "responses", "chosen", "rejected", "id", "annotator", "metadata"})
+PLACING_KEYS = ("gold", "training", "priority", "reserved_for")
+KNOWN = frozenset({"prompt", "responses", "chosen", "rejected", "id", "annotator", "metadata", *PLACING_KEYS})
 RESPONSE_KEYS = ("text", "model", "score", "tier", "sampling")
 LONGEST_NAME = 500
 LARGEST_TIER = 1_000_000
+LARGEST_PRIORITY = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,13 @@ class Record:
     group: Group
     tiers: tuple[int, ...] = ()
     annotator: str = ""
+    placing: Placing = field(default_factory=Placing)
+    reserved_for: str = ""
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether its tiers are somebody's judgment and not the right answer."""
+        return bool(self.tiers) and not self.placing.gold
 
 
 def recognise(value: Any) -> Record:
@@ -46,7 +57,45 @@ def recognise(value: Any) -> Record:
         raise BadRecord("there are no “responses”, and no “chosen” and “rejected” either; a record needs one of them")
     _check_differ(responses)
     group = Group(prompt, responses, _name(given, "id"), read_metadata(given, KNOWN))
-    return Record(group, tiers, _name(given, "annotator") or "")
+    record = Record(group, tiers, _name(given, "annotator") or "", reserved_for=_name(given, "reserved_for") or "")
+    return replace(record, placing=_placing(given, record))
+
+
+def _placing(given: dict[str, Any], record: Record) -> Placing:
+    is_training = _yes(given, "training")
+    is_gold = _yes(given, "gold") or is_training
+    if is_gold and not record.tiers:
+        raise BadRecord(
+            "gold and training need the right answer: a “tier” for each response, or “chosen” and “rejected”"
+        )
+    if is_gold and record.reserved_for:
+        raise BadRecord("gold and training are for everybody; leave “reserved_for” out")
+    priority = given.get("priority")
+    if isinstance(priority, str):  # a table's cell
+        priority = _number_in(priority)
+    if isinstance(priority, bool) or not isinstance(priority, int | float | None):
+        raise BadRecord(f"“priority” must be a number, this is {kind_of(priority)}; below 0 is urgent")
+    if priority is not None and not abs(priority) <= LARGEST_PRIORITY:
+        raise BadRecord(
+            f"“priority” is {short(priority)}; give a number of at most {LARGEST_PRIORITY:g} or leave it out"
+        )
+    return Placing(record.tiers if is_gold else (), is_training, None if priority is None else float(priority))
+
+
+def _number_in(words: str) -> float | str | None:
+    try:
+        return float(words) if words.strip() else None
+    except ValueError:
+        return words
+
+
+def _yes(given: dict[str, Any], key: str) -> bool:
+    value = given.get(key, False)
+    if isinstance(value, str):  # a table's cell
+        value = {"true": True, "false": False, "": False}.get(value.strip().lower(), value)
+    if not isinstance(value, bool):
+        raise BadRecord(f"“{key}” must be true or false, this is {short(value)}; other things go into “metadata”")
+    return value
 
 
 def _listed(given: dict[str, Any]) -> tuple[list[Message], tuple[GivenResponse, ...], tuple[int, ...]]:

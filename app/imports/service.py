@@ -1,14 +1,14 @@
 """Take records in: groups become items, tiers become judgments of an imported judge, bad ones are named."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import select, text
+from sqlalchemy import exists, or_, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -21,10 +21,10 @@ from app.imports.reading import records
 from app.imports.transcripts import printable
 from app.judgments.bulk import Fate, Judged, store_imported
 from app.kinds import Asked, Kind, Verdict, kind_named
-from app.models import Audit, Project, User
+from app.models import Audit, Item, Membership, Project, User
 from app.models.table import Json
 from app.preference import dense, has_order
-from app.prompts.service import StoredItem, store
+from app.prompts.service import StoredItem, right_answer, store
 from app.settings import get_settings
 
 BATCH = 500
@@ -33,6 +33,7 @@ WAIT_S = 30
 UNNAMED = "imported"
 ACTION = "items.imported"
 _T = TypeVar("_T")
+_Placed = tuple[Found, Record, StoredItem]
 
 
 @dataclass(slots=True)
@@ -118,8 +119,8 @@ def _batches(stream: Iterable[_T], size: int) -> Iterator[list[_T]]:
 def _import_batch(
     session: Session, project: Project, batch: Sequence[Found], judges: dict[str, int], report: Report
 ) -> None:
-    kept = list(_recognised(project, batch, report))
-    stored = store(session, project, [record.group for _, record in kept])
+    kept = list(_reserved(session, project, list(_recognised(project, batch, report)), report))
+    stored = store(session, project, [replace(record.group, placing=record.placing) for _, record in kept])
     placed = []
     for (found, record), item in zip(kept, stored, strict=True):
         if item is None:
@@ -127,12 +128,13 @@ def _import_batch(
             report.fail(found, f"the id “{name}” belongs to an item with other content already; give this one its own")
         else:
             placed.append((found, record, item))
-    with_verdict = [one for one in placed if one[1].tiers]
+    placed = list(_as_gold(session, placed, report))
+    with_verdict = [one for one in placed if one[1].is_judged]
     _find_judges(session, project, {record.annotator or UNNAMED for _, record, _ in with_verdict}, judges)
     judged = [_judged(record, item, judges) for _, record, item in with_verdict]
     fates = iter(store_imported(session, project, judged))
     for found, record, item in placed:
-        fate = next(fates) if record.tiers else None
+        fate = next(fates) if record.is_judged else None
         if fate is Fate.CONTRADICTS:
             who = record.annotator or UNNAMED
             report.fail(found, f"“{who}” has judged these responses otherwise already; name another “annotator”")
@@ -140,6 +142,44 @@ def _import_batch(
         report.imported += item.is_new
         report.duplicates += not item.is_new
         report.judgments += fate is Fate.STORED
+
+
+def _reserved(
+    session: Session, project: Project, kept: Sequence[tuple[Found, Record]], report: Report
+) -> Iterator[tuple[Found, Record]]:
+    """With the person that an item is reserved for, who must be let into the project first."""
+    named = {record.reserved_for.lower() for _, record in kept if record.reserved_for}
+    member = exists().where(Membership.user_id == User.id, Membership.project_id == project.id)
+    people: dict[str | None, int] = {}
+    if named:
+        may_judge = or_(User.role == "admin", member)
+        people = dict(session.execute(select(User.email, User.id).where(among(User.email, named), may_judge)).all())
+    for found, record in kept:
+        if not record.reserved_for:
+            yield found, record
+        elif (person := people.get(record.reserved_for.lower())) is not None:
+            yield found, replace(record, placing=replace(record.placing, reserved_for=person))
+        else:
+            report.fail(
+                found,
+                f"“reserved_for”: nobody with the address {record.reserved_for} may judge here; let them in first",
+            )
+
+
+def _as_gold(session: Session, placed: Sequence[_Placed], report: Report) -> Iterator[_Placed]:
+    """Without those that call an item gold which is there already and is not, or has another answer."""
+    known = {item.id for _, record, item in placed if record.placing.gold and not item.is_new}
+    golds = dict(session.execute(select(Item.id, Item.gold).where(among(Item.id, known))).all()) if known else {}
+    for found, record, item in placed:
+        gold = golds.get(item.id)
+        if item.id not in golds or not record.placing.gold:
+            yield found, record, item
+        elif gold is None:
+            report.fail(found, "this item is there already and is not gold; make it a known answer on its page")
+        elif gold != right_answer(dict(zip(item.response_ids, record.tiers, strict=True))):
+            report.fail(found, "this item is gold already, with another answer; change it on its page")
+        else:
+            yield found, record, item
 
 
 def _recognised(project: Project, batch: Sequence[Found], report: Report) -> Iterator[tuple[Found, Record]]:

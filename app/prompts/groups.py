@@ -32,6 +32,16 @@ class GivenResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class Placing:
+    """How an item is to be handed out when it is new: see `Item`. `gold` has the right tiers in the record's order."""
+
+    gold: tuple[int, ...] = ()
+    is_training: bool = False
+    priority: float | None = None
+    reserved_for: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """A prompt with its responses in the record's order. `external_id` is the record's own id."""
 
@@ -39,6 +49,7 @@ class Group:
     responses: tuple[GivenResponse, ...]
     external_id: str | None = None
     metadata: Json = field(default_factory=dict)
+    placing: Placing = Placing()
 
     def prompt_hash(self) -> bytes:
         return _sha256([[message["role"], message["content"]] for message in self.messages])

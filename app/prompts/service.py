@@ -1,6 +1,7 @@
 """Store groups in bulk: what is there already is found by its content and used again."""
 
-from collections.abc import Collection, Iterable, Sequence
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,9 +12,12 @@ from sqlalchemy.orm import Session
 
 from app.db import among, insert_rows
 from app.models import Item, Project, Prompt, Response
-from app.prompts.groups import Group, item_hash
+from app.models.table import Json
+from app.preference import dense, has_order
+from app.prompts.groups import Group, Placing, item_hash
 
 Hash = bytes
+_draw = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,25 @@ def _known_responses(session: Session, wanted: Collection[tuple[int, Hash]]) -> 
     return {(prompt_id, content_hash): key for prompt_id, content_hash, key in session.execute(known)}
 
 
+def _placed(project: Project, placing: Placing, keys: Sequence[UUID]) -> dict[str, Any]:
+    """Gold wants no judgments, and what is reserved for somebody wants theirs."""
+    wanted = 0 if placing.gold else 1 if placing.reserved_for is not None else project.judgments_per_item
+    return {
+        "wanted": wanted,
+        "open_slots": wanted,
+        "priority": _draw.random() if placing.priority is None else placing.priority,
+        "gold": right_answer(dict(zip(keys, placing.gold, strict=True))) if placing.gold else None,
+        "is_training": placing.is_training,
+        "reserved_for": placing.reserved_for,
+    }
+
+
+def right_answer(tiers: Mapping[UUID, int]) -> Json:
+    """Gold as an item holds it."""
+    outcome = "ranked" if has_order([*tiers.values()]) else "tie"
+    return {"outcome": outcome, "tiers": {str(key): tier for key, tier in dense(tiers).items()}}
+
+
 def _store_items(
     session: Session,
     project: Project,
@@ -161,18 +184,17 @@ def _store_items(
 ) -> dict[Hash, int]:
     if not fresh:
         return {}
-    rows = [
-        {
+    rows = []
+    for one in fresh:
+        keys = [response_ids[prompt_ids[one.prompt], response] for response in one.responses]
+        row = {
             "project_id": project.id,
             "prompt_id": prompt_ids[one.prompt],
-            "response_ids": [response_ids[prompt_ids[one.prompt], response] for response in one.responses],
+            "response_ids": keys,
             "content_hash": one.item,
             "external_id": one.group.external_id,
             "metadata": one.group.metadata,
-            "wanted": project.judgments_per_item,
-            "open_slots": project.judgments_per_item,
         }
-        for one in fresh
-    ]
+        rows.append(row | _placed(project, one.group.placing, keys))
     added = session.execute(insert_rows(Item, rows).returning(Item.content_hash, Item.id))
     return dict(added.all())
