@@ -29,6 +29,11 @@ document.addEventListener("click", (event) => {
   if (event.target.matches("[data-to-questions]")) (unanswered() ?? event.target.closest(".question")).querySelector("input, select").focus();
 });
 
+// A label's key leads to its text.
+document.addEventListener("click", (event) => {
+  if (event.target.matches("label[data-key]")) document.getElementById(event.target.htmlFor).focus();
+});
+
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.isComposing || !event.target.form) return;
   if (event.target.id === "comment" && (event.ctrlKey || event.metaKey)) {

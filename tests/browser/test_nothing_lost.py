@@ -49,6 +49,9 @@ def test_a_half_written_comment_and_half_answered_questions_survive_a_reload(vis
 def test_ctrl_enter_saves_from_within_a_required_comment(visit: Open, ben: User) -> None:
     asked(ben, comments="required", comment_min_length=10)
     page = visit(ben, PAIR)
+    page.keyboard.press("c")
+    assert page.evaluate("document.activeElement.id") == "comment"
+    page.keyboard.press("Escape")
     page.keyboard.press("2")
     page.wait_for_function("document.activeElement.id === 'comment'")
     assert page.get_by_role("button", name="B is better").get_attribute("aria-pressed") == "true"
