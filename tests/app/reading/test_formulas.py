@@ -82,6 +82,36 @@ def test_a_formula_that_could_exhaust_the_stack_is_not_tried(source: str) -> Non
     assert "<math" not in markdown(f"$${source}$$")
 
 
+OPENING = [
+    "(",
+    "[",
+    r"\{",
+    r"\langle ",
+    r"\lvert ",
+    r"\lfloor ",
+    r"\bigl(",
+    r"\Bigl|",
+    "f(",
+    r"\sin(",
+    "{(}",
+    "(&",
+    "⟨",
+    "[0)",
+]
+
+
+@pytest.mark.parametrize("opening", OPENING)
+def test_brackets_that_never_close_are_not_tried(opening: str) -> None:
+    assert formulas._mathml(opening * 100 + "x", is_displayed=True) is None
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [("(", ")"), (r"\bigl[", r"\bigr]"), (r"\langle ", r"\rangle "), (r"\left(", r"\right)")]
+)
+def test_brackets_in_brackets_are_drawn(left: str, right: str) -> None:
+    assert formulas._mathml(left * 20 + "x" + right * 20, is_displayed=True)
+
+
 @given(
     st.lists(
         st.sampled_from(
