@@ -4,7 +4,7 @@ Derivation (Luce 1959; Plackett 1975). With utilities r(a) + ε, ε Gumbel(0, 1)
 set is i with probability e^{r_i} / Σ_k e^{r_k}, and what is left after taking it away is again such a set. So the
 probability of a whole ranking is the product over its places of e^{r_i} / Σ_{k in the tail} e^{r_k}, where the tail of i is i
 and everything ranked below it. (Yellott 1977: among independent utilities Gumbel noise alone gives this rule. For policies:
-Rafailov et al. 2023, arXiv:2305.18290, appendix A.3.) Each choice costs log Σ_tail e^{s_k} − s_i, and depends on differences
+Rafailov et al. 2023, arXiv:2305.18290, appendix A.3, eq. 18.) Each choice costs log Σ_tail e^{s_k} − s_i, and depends on differences
 alone. For K = 2 there is one choice, and it is Bradley–Terry.
 
 Ties are read by one of two conventions:
