@@ -53,7 +53,9 @@ _PARTNERS = {"(": ")", "[": "]", r"\{": r"\}", r"\ulcorner": r"\urcorner", r"\ll
 # The rarer ones, whose partners are not looked for.
 _RARE = re.compile(r"\\([lLu]+[A-Za-z]*(paren|brac|bag|ang|group|moust|floor|ceil|corner|[vV]ert)[a-z]*|mathopen)")
 # What may take the bracket behind it as its argument, so that it closes nothing.
-_TAKING = re.compile(r"(\\[A-Za-z]+|[\^_])\s*$")
+_TAKING = re.compile(
+    r"(\\(?![bB]igg?r\b|r(?:angle|[vV]ert|floor|ceil|[bB]rac[ek]|group|moustache|Angle)\b)[A-Za-z]+|[\^_])\s*$"
+)
 _CLOSING = set(_PARTNERS.values())
 _NUMBERED = re.compile(r"\\(begin|end)\{(align|equation|gather|multline)\}")
 _STYLE = re.compile(r' style="([^"]*)"')
