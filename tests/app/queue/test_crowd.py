@@ -6,7 +6,7 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -23,6 +23,8 @@ from app.queue.service import Turn, expire, release, renew
 from tests.app.queue.test_races import at_once, crowd
 from tests.queued import asked, judged, make_gold, person_of, queued, slots_that_do_not_add_up, undone, value, write
 
+# What threads do is not the same twice, so that a failure cannot be made smaller.
+DRAWN = (Phase.generate,)
 _number = count()
 SOME_LEAVE = "UPDATE assignment SET expires_at = now() WHERE state = 'open' AND (id + :odd) % 2 = 0"
 
@@ -143,14 +145,14 @@ def check(ada: User, users: Sequence[User], seed: int, *, moves: int, rounds: in
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, phases=DRAWN, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_slots_add_up_whatever_everybody_does_at_once(ada: User, people: list[User], seed: int):
     check(ada, people, seed, moves=12)
 
 
 @pytest.mark.slow
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, phases=DRAWN, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_slots_add_up_in_many_crowds(ada: User, people: list[User], seed: int):
     check(ada, people, seed, moves=30, rounds=3)
 
