@@ -241,14 +241,8 @@ def answer_bad_request(request: Request, error: Exception) -> Response:
         for one in error.errors()
     ]
     first = found[0]
-    return answer_mistake(
-        request,
-        BadInput(
-            f"{first['field']}: {first['message']}",
-            field=str(first["field"]),
-            errors=found,
-        ),
-    )
+    words = f"{first['field']}: {first['message']}"
+    return answer_mistake(request, BadInput(words, field=str(first["field"]), errors=found))
 
 
 def answer_http_error(request: Request, error: Exception) -> Response:
@@ -281,14 +275,10 @@ def answer_database_error(request: Request, error: Exception) -> Response:
 def answer_storage_error(request: Request, error: Exception) -> Response:
     """The disk is full or S3 is away: nothing was committed, and whoever runs this server must see to it."""
     _log.error("the storage failed in %s %s", request.method, request.url.path, exc_info=error)
-    return answer_mistake(
-        request,
-        Away(
-            _(
-                "the storage does not work as it should; nothing was stored. Whoever runs this server finds why in its log"
-            )
-        ),
+    words = _(
+        "the storage does not work as it should; nothing was stored. Whoever runs this server finds why in its log"
     )
+    return answer_mistake(request, Away(words))
 
 
 def answer_bug(request: Request, error: Exception) -> Response:
