@@ -33,6 +33,8 @@ _MATHEMATICS = re.compile(r"[\\^_=+<>{}|]")
 _WORDS = re.compile(r"[A-Za-z]{2,}\s+[A-Za-z]{2,}|^\d.*?(?:[A-Za-z]{3,}|\s[A-Za-z]{2,})", re.DOTALL)
 _BRACKET = re.compile(r"\\[A-Za-z]+|\\.|[^\sA-Za-z0-9]", re.DOTALL)
 _SIZED = re.compile(r"\\[bB]igg?([lr])\s*(?:\||/|\.|<|>|\\[A-Za-z|]+)")
+_SIZE = re.compile(r"\\[bB]igg?[lrm]?(?![A-Za-z])")
+_FENCE = re.compile(r"\\(left|right|middle)\s*(?:\\[A-Za-z]+|\\.|[^\sA-Za-z0-9])")
 _PARTNERS = {"(": ")", "[": "]", r"\{": r"\}", r"\ulcorner": r"\urcorner", r"\llcorner": r"\lrcorner"} | {
     rf"\l{name}": rf"\r{name}"
     for name in (
@@ -134,6 +136,7 @@ def _unclosed(source: str) -> int:
     unclosed = 0
     scopes: list[list[str]] = [[]]
     flat = _SIZED.sub(lambda sized: rf"\{sized.group(1)}vert ", source)
+    flat = _FENCE.sub(r"\\\1 ", _SIZE.sub("", flat))
     for found in _BRACKET.finditer(flat):
         sign = found.group()
         open_here = scopes[-1]
