@@ -125,6 +125,27 @@ def test_packed_steps_take_the_loss_where_padded_steps_take_it(
     assert losses(packs=True) == pytest.approx(losses(packs=False), rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.parametrize("method", [reward, dpo], ids=["reward", "dpo"])
+def test_a_step_tells_what_chosen_and_rejected_score_by_counts_of_the_whole_step(
+    method: Method, tokenizer: Any, groups: list[EncodedGroup], monkeypatch: pytest.MonkeyPatch
+):
+    _, ready_groups = ready(method, tokenizer, groups)
+    other = small_model(method.KIND, tokenizer, seed=5)
+    whole = accumulate(other, method, read_settings(method, {}), ready_groups)
+    monkeypatch.setattr(policy, "MOST_TOKENS", 1)
+    parts = accumulate(other, method, read_settings(method, {}), ready_groups)
+    assert whole["chosen_score"] - whole["rejected_score"] == pytest.approx(whole["margin"], rel=1e-5)
+    names = (
+        "chosen_score",
+        "rejected_score",
+        "accuracy",
+        "margin",
+        *(("entropy", "best_log_ratio") if method is dpo else ()),
+    )
+    for name in names:
+        assert parts[name] == pytest.approx(whole[name], rel=1e-3, abs=1e-4), name
+
+
 def test_training_that_comes_apart_is_stopped_in_words(tokenizer: Any, groups: list[EncodedGroup]):
     model, _ = ready(sft, tokenizer, groups)
     with torch.no_grad():

@@ -12,7 +12,7 @@ from worker.groups import Group
 from worker.methods.settings import NO_REFERENCE, START, Training, setting
 from worker.methods.tally import Tally
 from worker.objectives.anchors import best_cross_entropy
-from worker.objectives.evidence import Evidence, best_responses, order_weight
+from worker.objectives.evidence import Evidence, best_responses, order_weight, ordered_pairs
 from worker.objectives.ranking import LOSSES, counts_ties, pair_counts
 from worker.objectives.scores import implicit_reward
 
@@ -139,6 +139,15 @@ def implicit_tally(loss_G: Tensor, said: Implicit, batch: Batch, settings: Impli
 
 
 def tallied(loss_G: Tensor, scores_GK: Tensor, batch: Batch) -> Tally:
-    """The groups' losses summed, with the sums for accuracy and margin of these scores."""
+    """The groups' losses summed, with the sums for accuracy and margin of these scores.
+
+    ``chosen_score`` and ``rejected_score`` are means over the ordered pairs' better and worse responses; their difference is
+    the margin.
+    """
     right, margin, pairs = pair_counts(scores_GK, batch.tiers_GK, batch.mask_GK)
-    return Tally(loss_G.sum(), float(right), float(margin), int(pairs))
+    tally = Tally(loss_G.sum(), float(right), float(margin), int(pairs))
+    pairs_GKK = ordered_pairs(batch.tiers_GK, batch.mask_GK)
+    known_GK = torch.where(batch.mask_GK, scores_GK.detach(), torch.zeros_like(scores_GK)).double()
+    tally.means["chosen_score"] = (float((known_GK * pairs_GKK.sum(2)).sum()), int(pairs))
+    tally.means["rejected_score"] = (float((known_GK * pairs_GKK.sum(1)).sum()), int(pairs))
+    return tally
