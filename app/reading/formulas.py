@@ -5,8 +5,8 @@ it, the closing one no space before it and no letter or digit after it, and what
 and go on in words. What does not parse is shown as its source.
 
 The converter is written in Rust and recurses: braces nested thousands deep would end the whole process, and each bracket
-that opens and never closes doubles its time. So only so many characters, so many braces at once, so few open brackets and
-no macros reach it.
+that opens and never closes doubles its time. So only so many characters, so many braces at once, so few brackets and no
+macros reach it; whether they close depends on what each command takes as its argument, so all of them are counted.
 """
 
 import re
@@ -22,7 +22,7 @@ from math_core import LatexError, LatexToMathML
 
 LONGEST_FORMULA = 2000
 DEEPEST_BRACES = 30
-MOST_UNCLOSED = 10
+MOST_BRACKETS = 14
 # A longer one in a line scrolls by itself: browsers do not break formulas.
 LONGEST_UNBROKEN = 30
 _CLOSERS = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
@@ -31,34 +31,11 @@ _converter = LatexToMathML(fancy_error=False, max_expansions=0)
 # Money and what it was spent on, or words in escaped brackets: words in a row and no sign of mathematics.
 _MATHEMATICS = re.compile(r"[\\^_=+<>{}|]")
 _WORDS = re.compile(r"[A-Za-z]{2,}\s+[A-Za-z]{2,}|^\d.*?(?:[A-Za-z]{3,}|\s[A-Za-z]{2,})", re.DOTALL)
-_BRACKET = re.compile(r"\\[A-Za-z]+|\\.|[^\sA-Za-z0-9]", re.DOTALL)
-_SIZED = re.compile(r"\\[bB]igg?([lr])\s*(?:\||/|\.|<|>|\\[A-Za-z|]+)")
-_SIZE = re.compile(r"\\[bB]igg?[lrm]?(?![A-Za-z])")
-_FENCE = re.compile(r"\\(left|right|middle)\s*(?:\\[A-Za-z]+|\\.|[^\sA-Za-z0-9])")
-_PARTNERS = {"(": ")", "[": "]", r"\{": r"\}", r"\ulcorner": r"\urcorner", r"\llcorner": r"\lrcorner"} | {
-    rf"\l{name}": rf"\r{name}"
-    for name in (
-        "angle",
-        "vert",
-        "Vert",
-        "floor",
-        "ceil",
-        "brace",
-        "brack",
-        "group",
-        "moustache",
-        "Brace",
-        "Brack",
-        "Angle",
-    )
-}
-# The rarer ones, whose partners are not looked for.
-_RARE = re.compile(r"\\([lLu]+[A-Za-z]*(paren|brac|bag|ang|group|moust|floor|ceil|corner|[vV]ert)[a-z]*|mathopen)")
-# What may take the bracket behind it as its argument, so that it closes nothing.
-_TAKING = re.compile(
-    r"(\\(?![bB]igg?r\b|r(?:angle|[vV]ert|floor|ceil|[bB]rac[ek]|group|moustache|Angle)\b)[A-Za-z]+|[\^_])\s*$"
+# Whatever may open a bracket, in any spelling; rather too much than too little.
+_OPENING = re.compile(
+    r"\\[bB]igg?[lm]?(?![A-Za-z])\s*(?:\\?[(\[{])?|\\?[(\[]|\\\{|\\mathopen"
+    r"|\\[lLu]+[A-Za-z]*(?:paren|brac|bag|ang|group|moust|floor|ceil|corner|[vV]ert)[a-z]*|\\lAngle"
 )
-_CLOSING = set(_PARTNERS.values())
 _NUMBERED = re.compile(r"\\(begin|end)\{(align|equation|gather|multline)\}")
 _STYLE = re.compile(r' style="([^"]*)"')
 
@@ -114,7 +91,7 @@ def shown(token: Token) -> str:
 
 
 def _mathml(source: str, *, is_displayed: bool) -> str | None:
-    if len(source) > LONGEST_FORMULA or _depth(source) > DEEPEST_BRACES or _unclosed(source) > MOST_UNCLOSED:
+    if len(source) > LONGEST_FORMULA or _depth(source) > DEEPEST_BRACES or _opened(source) > MOST_BRACKETS:
         return None
     try:
         drawn = _converter.convert_with_local_state(_NUMBERED.sub(r"\\\1{\2*}", source), displaystyle=is_displayed)
@@ -131,31 +108,9 @@ def _depth(source: str) -> int:
     return deepest
 
 
-def _unclosed(source: str) -> int:
-    """How many brackets open without their partner in the same braces, cell and line of a table; rather too many."""
-    unclosed = 0
-    scopes: list[list[str]] = [[]]
-    flat = _SIZED.sub(lambda sized: rf"\{sized.group(1)}vert ", source)
-    flat = _FENCE.sub(r"\\\1 ", _SIZE.sub("", flat))
-    for found in _BRACKET.finditer(flat):
-        sign = found.group()
-        open_here = scopes[-1]
-        if sign in _PARTNERS:
-            open_here.append(_PARTNERS[sign])
-        elif sign in _CLOSING:
-            if open_here and open_here[-1] == sign:
-                open_here.pop()
-                unclosed += bool(_TAKING.search(flat, max(0, found.start() - 40), found.start()))
-        elif sign in {"{", r"\begin", r"\left"}:
-            scopes.append([])
-        elif sign in {"}", "&", r"\\", r"\end", r"\right", r"\middle"}:
-            unclosed += len(open_here)
-            open_here.clear()
-            if sign in {"}", r"\end", r"\right"} and len(scopes) > 1:
-                scopes.pop()
-        elif _RARE.fullmatch(sign) or (not sign.isascii() and category(sign) in {"Ps", "Pi"}):
-            unclosed += 1
-    return unclosed + sum(map(len, scopes))
+def _opened(source: str) -> int:
+    rare = sum(not sign.isascii() and category(sign) in {"Ps", "Pi"} for sign in source)
+    return rare + len(_OPENING.findall(source))
 
 
 def _as_class(style: re.Match[str]) -> str:

@@ -97,9 +97,9 @@ def _turn_by_themselves(state: StateCore) -> None:
 def _tick_tasks(state: StateCore) -> None:
     """`- [x] done` as GitHub shows it; the box is a letter, so that it is read out and is no control of the form."""
     for item, paragraph, inline in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
-        if item.type == "list_item_open" and paragraph.type == "paragraph_open" and inline.content[:4] in _TASKS:
+        first = (inline.children or [inline])[0]
+        if item.type == "list_item_open" and paragraph.type == "paragraph_open" and first.content[:4] in _TASKS:
             item.attrSet("class", "task")
-            first = (inline.children or [inline])[0]
             first.content = _TASKS[first.content[:4]] + first.content[4:]
 
 

@@ -101,6 +101,10 @@ def test_tasks_are_shown_as_boxes_that_nobody_can_tick() -> None:
     )
 
 
+def test_a_box_with_nothing_behind_it_is_no_task() -> None:
+    assert "<li>[x]<br>" in markdown("- [x] \n  |a|\n")
+
+
 def test_what_was_struck_out_is_struck_out() -> None:
     assert markdown("~~old~~") == '<p dir="auto"><s>old</s></p>\n'
 
