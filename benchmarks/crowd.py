@@ -7,6 +7,7 @@ it spends some 0.1 ms on a request.
 import asyncio
 import re
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -69,6 +70,8 @@ class Annotator(asyncio.Protocol):
         if len(body) < length:
             return
         self.buffer = b""
+        if b"content-encoding: gzip" in head.lower():
+            body = zlib.decompress(body, wbits=31)
         request = self.following(int(head[9:12]), body)
         if request is None:
             self.transport.close()

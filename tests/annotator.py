@@ -206,7 +206,13 @@ class Annotator:
 
     def send(self, action: str, form: Mapping[str, str]) -> httpx.Response:
         headers = {"Sec-Fetch-Site": "same-origin"} | ({"HX-Request": "true"} if self.is_htmx else {})
-        answer = self.browser.post(action, data=dict(form), headers=headers)
+        for last_try in (False, False, True):
+            try:
+                answer = self.browser.post(action, data=dict(form), headers=headers)
+                break
+            except httpx.TransportError:  # as the page does: the same form again, with the same key
+                if last_try:
+                    raise
         if answer.status_code == 303:
             answer = self.browser.get(answer.headers["location"])
         return answer

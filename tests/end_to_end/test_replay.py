@@ -179,7 +179,9 @@ def ranked_lists(folder: Path, n_items: int) -> list[Voted]:
 @pytest.mark.timeout(900)
 def test_a_thousand_pairs_are_judged_as_a_crowd_judged_them(address: str, ada: User, votes: Path) -> None:
     folder = votes / "llmfao_crowd"
-    NAMES.update((one["name"], one["id"]) for one in map(json.loads, (folder / "models.jsonl").read_text().splitlines()))
+    NAMES.update(
+        (one["name"], one["id"]) for one in map(json.loads, (folder / "models.jsonl").read_text().splitlines())
+    )
     items, n_workers = crowd_comparisons(folder, 1000)
     assert len(items) == 1000
     replay(address, ada, "pair", items, crowd_of(n_workers))
