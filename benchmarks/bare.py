@@ -11,7 +11,7 @@ from uuid import UUID
 
 from fastapi import FastAPI
 from pydantic import BaseModel
-from sqlalchemy import BigInteger, Column, Identity, MetaData, Table, Text, insert
+from sqlalchemy import BigInteger, Column, Identity, MetaData, Table, Text, insert, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -34,6 +34,7 @@ engine = create_async_engine(
 @asynccontextmanager
 async def table(_: FastAPI) -> AsyncIterator[None]:
     async with engine.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(1)"))  # both processes start at once
         await connection.run_sync(metadata.create_all)
     yield
     await engine.dispose()
