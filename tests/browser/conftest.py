@@ -38,10 +38,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-def found_browser() -> str:
+def any_browser() -> str:
+    """The one that TIEBREAK_BROWSER names, else the first on the PATH; empty where there is none."""
     named = os.environ.get("TIEBREAK_BROWSER", "")
-    path = named or next((path for name in NAMES if (path := shutil.which(name))), "")
-    if path:
+    return named or next((path for name in NAMES if (path := shutil.which(name))), "")
+
+
+def found_browser() -> str:
+    if path := any_browser():
         return path
     words = f"no browser: none of {', '.join(NAMES)} is on the PATH, and TIEBREAK_BROWSER names none"
     if os.environ.get("TIEBREAK_REQUIRE_BROWSER") == "1":

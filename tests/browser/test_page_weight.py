@@ -2,31 +2,15 @@
 
 import gzip
 from collections.abc import Callable
-from typing import Any
-
-from playwright.sync_api import Page
 
 from app.models import User
 from app.settings import ROOT
 from tests.browser.conftest import Open
 from tests.browser.test_judging import PAIR, pairs
+from tests.browser.weight import weighed
 
 FIRST_LOAD_KB = 60
 NEXT_ITEM_KB = 10
-
-
-def weighed(page: Page) -> list[int]:
-    """Bytes of every answer from now on, as they came over the wire with their headers."""
-    sizes: list[int] = []
-    session = page.context.new_cdp_session(page)
-    session.send("Network.enable")
-    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-
-    def note(event: dict[str, Any]) -> None:
-        sizes.append(round(event["encodedDataLength"]))
-
-    session.on("Network.loadingFinished", note)
-    return sizes
 
 
 def test_the_judging_page_is_light_and_the_next_item_lighter(
