@@ -132,7 +132,8 @@ def useful_flops(groups: list[Group], vocabulary: int) -> float:
     Attention is left out, so the true share is a little higher.
     """
     responses = sum(len(one) for group in groups for one in group["responses"])
-    tokens = responses + sum(len(group["prompt"]) for group in groups)
+    ends = sum(len(group["responses"]) for group in groups)  # predicted, but nothing is predicted from them
+    tokens = responses - ends + sum(len(group["prompt"]) for group in groups)
     return 6.0 * (BODY * tokens + 256 * vocabulary * responses)
 
 
