@@ -12,7 +12,8 @@ class Group:
     """A judged group. ``tiers`` are aligned with ``responses``: 1 is best, equal tiers tie, None was not judged.
 
     ``scores`` are those the responses were imported with, aligned as well, None where there was none. ``strength`` is how
-    clear the choice was to whoever made it (1 to 3), 0 if nobody was asked. ``weight`` is what the judgment counts.
+    clear the choice was to whoever made it (1 to 3), 0 if nobody was asked. ``weight`` is what the judgment counts. ``models``
+    wrote the responses, aligned as well; ``source`` is where the record says it is from, None if it does not.
     """
 
     prompt: tuple[Mapping[str, str], ...]
@@ -23,6 +24,8 @@ class Group:
     answer: str | None = None
     scores: tuple[float | None, ...] = ()
     strength: float = 0.0
+    models: tuple[str | None, ...] = ()
+    source: str | None = None
 
     def judged(self) -> bool:
         """Whether any response has a tier; those of a group said to be all bad may have none."""
@@ -43,22 +46,28 @@ def read_groups(path: Path) -> list[Group]:
 
 
 def _group(row: Mapping[str, Any]) -> Group:
+    facts = _facts(row.get("metadata"))
     return Group(
         prompt=tuple(row["prompt"]),
         responses=tuple(row["responses"]),
         tiers=tuple(row["tiers"]),
         outcome=row["outcome"],
         weight=float(row.get("weight", 1.0)),
-        answer=_answer(row.get("metadata")),
+        answer=_answer(facts),
         scores=tuple(row.get("scores") or ()),
         strength=float(row.get("margin") or 0.0),
+        models=tuple(row.get("models") or ()),
+        source=str(facts["source"]) if isinstance(facts.get("source"), str | int) else None,
     )
 
 
-def _answer(metadata: str | Mapping[str, Any] | None) -> str | None:
-    """The one right answer, for tasks that code can check: metadata {"rule": "exact", "answer": …}."""
+def _facts(metadata: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What the record said of itself, as text or as an object; nothing where it is neither."""
     facts = json.loads(metadata) if isinstance(metadata, str) and metadata else metadata
-    if not isinstance(facts, Mapping) or facts.get("rule") != "exact":
-        return None
-    answer = facts.get("answer")
+    return facts if isinstance(facts, Mapping) else {}
+
+
+def _answer(facts: Mapping[str, Any]) -> str | None:
+    """The one right answer, for tasks that code can check: metadata {"rule": "exact", "answer": …}."""
+    answer = facts.get("answer") if facts.get("rule") == "exact" else None
     return str(answer) if answer is not None else None

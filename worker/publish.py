@@ -57,7 +57,7 @@ def card(run: Run, dataset: Dataset, model: Model, results: Mapping[str, Any]) -
     """The model card: what it was made from, with which settings, and what it measured on prompts it never saw."""
     loader = LOADED_WITH[model.kind]
     before, after = results["before"], results["after"]
-    rows = [f"| {name} | {shown(before.get(name))} | {shown(after.get(name))} |" for name in after]
+    rows = [f"| {name} | {shown(before, name)} | {shown(after, name)} |" for name in after if is_number(after[name])]
     library = f"---\nlibrary_name: transformers\ntags: [tiebreak, {run.method}]\n---\n"
     return "\n".join(
         [
@@ -76,6 +76,8 @@ def card(run: Run, dataset: Dataset, model: Model, results: Mapping[str, Any]) -
             "|---|---|---|",
             *rows,
             "",
+            "In brackets: 95 % intervals, clustered by prompt.",
+            "",
             "```python",
             f"from transformers import {loader}, AutoTokenizer",
             "",
@@ -87,5 +89,13 @@ def card(run: Run, dataset: Dataset, model: Model, results: Mapping[str, Any]) -
     )
 
 
-def shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def shown(figures: Mapping[str, Any], name: str) -> str:
+    """A figure with its 95 % interval, where it has one."""
+    value, interval = figures.get(name), figures.get("intervals", {}).get(name)
+    if not is_number(value):
+        return "–"
+    return f"{value:.4g}" if interval is None else f"{value:.4g} ({interval[0]:.4g} to {interval[1]:.4g})"

@@ -26,7 +26,7 @@ from worker import exits
 from worker.announce import device_in_words, versions
 from worker.base_model import Order, start_model
 from worker.batches import EncodedGroup
-from worker.evaluate import Figures, policy_figures, questions_in, reward_figures
+from worker.evaluate import evaluate
 from worker.groups import Group, read_groups
 from worker.methods import find_method, read_settings
 from worker.methods.settings import Training
@@ -71,7 +71,7 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
         held_out = kept_reference(model, held_out)
     groups, asked = with_what_models_say(method, settings, examples, groups, model, folder)
     run.facts |= asked
-    before = evaluate(model, held_out, test_groups)
+    before = evaluate(model, settings, held_out, test_groups)
     report.stage("training", facts=run.facts, results={"before": before})
     stop.check()
 
@@ -80,7 +80,7 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
         stop.check()
 
     report.stage("measuring what was trained")
-    results = {"before": before, "after": evaluate(model, held_out, test_groups)}
+    results = {"before": before, "after": evaluate(model, settings, held_out, test_groups)}
     report.stage("publishing")
     stop.check()
     publish(report, run, dataset, model, results, folder / "checkpoint")
@@ -107,12 +107,6 @@ def into_tokens(
     fitting = [example for place, example in enumerate(examples) if place not in set(cut.dropped)]
     held_out, _ = encode([group for group in test_groups if group.judged()], model.tokenizer, settings.max_length)
     return fitting, groups, held_out, cut
-
-
-def evaluate(model: Model, held_out: Sequence[EncodedGroup], test_groups: Sequence[Group]) -> Figures:
-    if model.kind == "reward":
-        return reward_figures(model, held_out)
-    return policy_figures(model, held_out, questions_in(test_groups))
 
 
 def facts(model: Model, started_from: str, settings: dict[str, Any]) -> dict[str, Any]:

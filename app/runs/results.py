@@ -39,8 +39,9 @@ class Results:
 def results_in_words(results: Mapping[str, Any]) -> Results:
     """{"before": {name: value, …}, "after": {…}} in the order of importance."""
     before, after = _part(results, "before"), _part(results, "after")
-    names = sorted({*before, *after} - set(COUNTS), key=lambda name: (_rank(name), name))
     counts = {**before, **after}
+    flat = {name for name, value in counts.items() if not isinstance(value, Mapping | list)}
+    names = sorted(flat - set(COUNTS), key=lambda name: (_rank(name), name))
     return Results(
         tuple(_change(name, before.get(name), after.get(name)) for name in names),
         ", ".join(_counted(name, counts[name]) for name in COUNTS if counts.get(name)),
