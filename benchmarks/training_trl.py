@@ -1,4 +1,4 @@
-"""TRL's side of `training.py`: its own trainers with the settings that serve it best on this machine.
+"""TRL's side of `training.py`: its own trainers, with what costs time or memory for nothing turned off.
 
 Reference log-probabilities computed beforehand, no activation checkpointing, float32, the whole step in one batch, nothing
 logged or saved. Optimizer, learning rates, clipping, weights, tokens and their order are those of the other side. The loss is
