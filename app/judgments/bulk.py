@@ -1,8 +1,9 @@
 """Judgments that a file brings, many at once: each becomes a finished assignment, a judgment and its tuples.
 
 An imported judge judges an item once. The same verdict again is the same judgment and adds nothing; another verdict
-is refused, since nobody can tell which of the two was meant. A judgment takes a slot of its item while there is one,
-and is otherwise kept, with its tuples, as not counted. About an item that wants no judgments (gold) it makes no tuples.
+is refused, since nobody can tell which of the two was meant. A judgment takes a slot of its item while there is one
+that is not reserved, and is otherwise kept, with its tuples, as not counted. About an item that wants no judgments (gold)
+it makes no tuples.
 """
 
 from collections import Counter
@@ -35,6 +36,8 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class _Slots:
+    """`left` are those that a file may take: what is reserved is for a person."""
+
     wanted: int
     left: int
 
@@ -111,12 +114,15 @@ def _store(session: Session, project: Project, fresh: Sequence[Judged]) -> None:
 
 
 def _locked_slots(session: Session, fresh: Sequence[Judged]) -> dict[int, _Slots]:
-    """Of each item, which are locked in the order of their ids."""
+    """Of each item, which are locked in the order of their ids. Whoever judges one of them in time does not wait for this."""
     ids = {one.item_id for one in fresh}
     rows = session.execute(
-        select(Item.id, Item.wanted, Item.open_slots).where(among(Item.id, ids)).order_by(Item.id).with_for_update()
+        select(Item.id, Item.wanted, Item.open_slots, Item.reserved_for)
+        .where(among(Item.id, ids))
+        .order_by(Item.id)
+        .with_for_update(key_share=True)
     )
-    return {item_id: _Slots(wanted, left) for item_id, wanted, left in rows}
+    return {key: _Slots(wanted, left if person is None else 0) for key, wanted, left, person in rows}
 
 
 def _take_slots(session: Session, fresh: Sequence[Judged], slots: Mapping[int, _Slots]) -> list[bool]:

@@ -35,7 +35,8 @@ LOOK: LiteralString = f"""
     WHERE assignment.id = %(assignment_id)s AND assignment.user_id = %(person_id)s AND {_MAY_SEE}
 """
 
-# `slots` is what the judgment means for its item: 1 gives a slot back, −1 takes one if it can, 0 leaves them alone. An item
+# `slots` is what the judgment means for its item: 1 gives a slot back, −1 takes one if it can, 0 leaves them alone. The slot of
+# an item that is reserved is for nobody else, and late work of others does not take it. An item
 # that wants no judgments (gold, a repeat) has no slots: what is said about it is stored, not counted, and makes no tuples
 # here, where they are made, so that nobody who reads tuples or counted judgments has to remember to leave it out.
 STORE: LiteralString = f"""
@@ -44,6 +45,7 @@ STORE: LiteralString = f"""
     ), slot AS (
         UPDATE item SET open_slots = open_slots + %(slots)s FROM done
         WHERE item.id = %(item_id)s AND %(slots)s <> 0 AND open_slots + %(slots)s BETWEEN 0 AND wanted
+        AND (%(slots)s > 0 OR reserved_for IS NULL OR reserved_for = %(person_id)s)
         RETURNING item.id
     ), stored AS (
         INSERT INTO judgment (
@@ -79,6 +81,7 @@ WITHDRAW: LiteralString = f"""
     ), slot AS (
         UPDATE item SET open_slots = open_slots - 1 FROM old
         WHERE item.id = old.item_id AND NOT old.counted AND open_slots > 0
+        AND (reserved_for IS NULL OR reserved_for = old.user_id)
         RETURNING item.id
     ), turn AS (
         UPDATE assignment SET expires_at = now() + lease_minutes * interval '1 minute',

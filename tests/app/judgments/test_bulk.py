@@ -79,3 +79,11 @@ def test_a_slot_that_somebody_holds_is_not_taken(session: Session):
     store_imported(session, project, [judged(item, judge, 1, 2)])
     assert session.scalars(select(Judgment.counted)).one() is False
     assert session.scalar(select(Item.open_slots)) == 0
+
+
+def test_a_slot_that_is_reserved_for_somebody_is_left_to_them(session: Session):
+    project, item, (judge, ben, _) = story(session)
+    session.get_one(Item, item.id).reserved_for = ben.id
+    store_imported(session, project, [judged(item, judge, 1, 2)])
+    assert session.scalars(select(Judgment.counted)).one() is False
+    assert session.scalars(select(Item.open_slots)).one() == 1

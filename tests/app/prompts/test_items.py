@@ -90,6 +90,26 @@ def test_an_item_that_is_done_can_be_given_to_one_more_person(ada: User, ben: Us
     assert slots_that_do_not_add_up() == []
 
 
+@pytest.mark.parametrize("verdict", [{}, {"outcome": "skip"}], ids=["late work", "a skip that is undone"])
+def test_what_is_reserved_is_not_taken_by_what_somebody_else_began_before(
+    ada: User, ben: User, cleo: User, verdict: dict[str, str]
+):
+    project = queued(ben, cleo, items=1)
+    turn = claimed(cleo, project)
+    if verdict:
+        skipped = judged(cleo, turn, **verdict)
+        changed(ada, project, items.reserve, user=ben)
+        undone(cleo, skipped)
+    else:
+        leases_run_out()
+        with db.work_unit() as session:
+            expire(session)
+        changed(ada, project, items.reserve, user=ben)
+    assert not judged(cleo, turn).judgment["counted"]
+    assert judged(ben, claimed(ben, project)).judgment["counted"]
+    assert slots_that_do_not_add_up() == []
+
+
 def test_nothing_is_reserved_for_who_has_it_already_or_may_not_judge(ada: User, ben: User, cleo: User):
     project = queued(ben, items=1)
     claimed(ben, project)
