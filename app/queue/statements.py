@@ -156,7 +156,7 @@ CLAIM: LiteralString = f"""
                 AND EXISTS (SELECT FROM ordinary WHERE priority >= 0)
                 ORDER BY hashint8extended(id, %(seed)s) OFFSET 0) AS item
             WHERE {_NEW_TO_THEM} LIMIT 1) AS next
-        JOIN item ON item.id = next.id WHERE wanted = 0 FOR SHARE OF item
+        JOIN item ON item.id = next.id WHERE wanted = 0 FOR SHARE OF item SKIP LOCKED
     ), pick AS (
         SELECT first.* FROM (
             SELECT id, response_ids, 'training' AS reason FROM training
@@ -263,21 +263,20 @@ RELEASE: LiteralString = """
     FROM released WHERE item.id = released.item_id RETURNING item.id
 """
 
-# The items are locked in one order, so that two sweeps cannot wait for each other.
+# Turns whose item somebody holds at this moment are left for the next sweep: an import may hold thousands of items for
+# minutes, in another order, and a sweep that waited for it would hold up all others, or wait in a circle.
 EXPIRE: LiteralString = """
-    WITH expired AS (
-        UPDATE assignment SET state = 'expired' WHERE id IN (
-            SELECT id FROM assignment WHERE state = 'open' AND expires_at <= now()
-            ORDER BY expires_at LIMIT %(at_once)s FOR NO KEY UPDATE SKIP LOCKED)
+    WITH due AS (
+        SELECT assignment.id FROM assignment JOIN item ON item.id = item_id
+        WHERE state = 'open' AND expires_at <= now()
+        ORDER BY expires_at LIMIT %(at_once)s FOR NO KEY UPDATE SKIP LOCKED
+    ), expired AS (
+        UPDATE assignment SET state = 'expired' FROM due WHERE assignment.id = due.id
         RETURNING item_id
-    ), given_back AS (
-        SELECT item_id, count(*) AS slots FROM expired GROUP BY item_id
-    ), locked AS (
-        SELECT item.id, slots FROM item JOIN given_back ON item.id = item_id
-        ORDER BY item.id FOR NO KEY UPDATE OF item
     ), slot AS (
         UPDATE item SET open_slots = open_slots + CASE WHEN wanted > 0 THEN slots ELSE 0 END
-        FROM locked WHERE item.id = locked.id
+        FROM (SELECT item_id, count(*) AS slots FROM expired GROUP BY item_id) AS given_back
+        WHERE item.id = given_back.item_id
     )
     SELECT item_id FROM expired
 """

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from app import db
 from app.errors import Conflict, NotFound
@@ -94,6 +95,18 @@ def test_it_renews_gold_without_slots(ben: User):
     run_out()
     renewed(ben, turn.assignment_id)
     assert value("SELECT state FROM assignment") == "open"
+    assert slots_that_do_not_add_up() == []
+
+
+def test_a_sweep_does_not_wait_for_an_item_that_somebody_holds(ben: User, cleo: User):
+    project = queued(ben, cleo, items=2)
+    turns = [claimed(ben, project), claimed(cleo, project)]
+    leases_run_out()
+    with db.work_unit() as importing, db.work_unit() as sweep:
+        importing.execute(text("SELECT FROM item WHERE id = :id FOR NO KEY UPDATE"), {"id": turns[0].item_id})
+        assert expire(sweep) == 1
+    with db.work_unit() as session:
+        assert expire(session) == 1
     assert slots_that_do_not_add_up() == []
 
 
