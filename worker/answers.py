@@ -103,7 +103,10 @@ def is_right(answer: Answer, question: Group) -> bool:
 
 
 def _sample(question: Group, answer: Answer) -> dict[str, Any]:
-    told = {"prompt": question.prompt[-1]["content"][-SAMPLE_CHARACTERS:], "text": answer.text[:SAMPLE_CHARACTERS]}
+    text = answer.text[:SAMPLE_CHARACTERS].replace(
+        "\0", "\ufffd"
+    )  # the one character that Postgres' JSON does not take
+    told = {"prompt": question.prompt[-1]["content"][-SAMPLE_CHARACTERS:], "text": text}
     if question.answer is None:
         return told
     return told | {"answer": question.answer, "right": is_right(answer, question)}

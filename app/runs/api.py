@@ -1,5 +1,7 @@
 """Runs for programs: order one, watch it, cancel it."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,7 +12,8 @@ from app.access import MayReadAll, MayTrain
 from app.datasets.queries import dataset_by_id, dataset_named
 from app.db import SessionDep
 from app.keyset import After, Limit, cut, link_next
-from app.runs.queries import Listed, listed_run, metrics, run_by_id, runs_page
+from app.runs.diagnosis import Finding, diagnose
+from app.runs.queries import Listed, curve, listed_run, metrics, run_by_id, runs_page
 from app.runs.service import cancel_run, order_run
 
 router = APIRouter(tags=["runs"])
@@ -29,7 +32,18 @@ class RunOrder(BaseModel):
     name: str | None = None
 
 
+class FindingAnswer(BaseModel):
+    """Something that looks wrong, what to do about it, and whether it makes the model useless."""
+
+    name: str
+    words: str
+    advice: str
+    is_grave: bool
+
+
 class RunAnswer(BaseModel):
+    """`diagnosis` is what looks wrong, the gravest first; null where it was not looked for, as in lists."""
+
     id: int
     method: str
     state: str
@@ -51,9 +65,10 @@ class RunAnswer(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     cancel_requested_at: datetime | None
+    diagnosis: list[FindingAnswer] | None
 
 
-def answer(listed: Listed) -> RunAnswer:
+def answer(listed: Listed, findings: Sequence[Finding] | None = None) -> RunAnswer:
     run, dataset = listed.run, listed.dataset
     return RunAnswer(
         id=run.id,
@@ -77,6 +92,7 @@ def answer(listed: Listed) -> RunAnswer:
         started_at=run.started_at,
         finished_at=run.finished_at,
         cancel_requested_at=run.cancel_requested_at,
+        diagnosis=None if findings is None else [FindingAnswer(**asdict(finding)) for finding in findings],
     )
 
 
@@ -96,7 +112,7 @@ def order(given: RunOrder, person: MayTrain, session: SessionDep, response: Resp
     )
     session.refresh(run)  # what the database filled in
     response.headers["Location"] = f"/api/v1/runs/{run.id}"
-    return answer(Listed(run, dataset, None))
+    return answer(Listed(run, dataset, None), findings=())
 
 
 @router.get("/runs")
@@ -111,7 +127,10 @@ def list_runs(
 
 @router.get("/runs/{run_id}")
 def show_run(run_id: int, _: MayReadAll, session: SessionDep) -> RunAnswer:
-    return answer(listed_run(session, run_id))
+    listed = listed_run(session, run_id)
+    run = listed.run
+    found = diagnose(run.method, run.settings, run.facts, run.results, curve(session, run))
+    return answer(listed, found)
 
 
 @router.get("/runs/{run_id}/metrics")

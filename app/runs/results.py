@@ -9,16 +9,22 @@ from typing import Any
 
 from app.pages import gettext as _
 from app.pages import ngettext, number, percent
+from app.runs.breakdown import Reliability, Sample, Source, between, reliability, samples, sources
 
-SHARES = frozenset({"accuracy", "right_answers"})
+SHARES = frozenset(
+    {"accuracy", "right_answers", "length_controlled", "accuracy_longer", "accuracy_shorter", "answers_unended"}
+)
 COUNTS = ("groups", "pairs", "questions")
+BESIDE = frozenset({*COUNTS, "prompts", "pairs_longer", "pairs_shorter", "rankings"})
+"""Counts that stand in no row of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One measure in words, its help, and its values before and after as people read them; "" when not measured.
 
-    `from_to` are both values of a share, to be drawn on a scale from 0 to 1.
+    `from_to` are both values of a share, to be drawn on a scale from 0 to 1, `spread` the 95 % interval of the one after;
+    `before_spread` and `after_spread` are the intervals in words.
     """
 
     title: str
@@ -26,6 +32,9 @@ class Change:
     before: str
     after: str
     from_to: tuple[float, float] | None
+    spread: tuple[float, float] | None = None
+    before_spread: str = ""
+    after_spread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,9 @@ class Results:
 
     changes: tuple[Change, ...]
     counts: str
+    reliability: Reliability | None = None
+    sources: tuple[Source, ...] = ()
+    samples: tuple[Sample, ...] = ()
 
 
 def results_in_words(results: Mapping[str, Any]) -> Results:
@@ -41,17 +53,38 @@ def results_in_words(results: Mapping[str, Any]) -> Results:
     before, after = _part(results, "before"), _part(results, "after")
     counts = {**before, **after}
     flat = {name for name, value in counts.items() if not isinstance(value, Mapping | list)}
-    names = sorted(flat - set(COUNTS), key=lambda name: (_rank(name), name))
+    names = sorted(flat - BESIDE, key=lambda name: (_rank(name), name))
     return Results(
-        tuple(_change(name, before.get(name), after.get(name)) for name in names),
+        tuple(_change(name, before, after) for name in names),
         ", ".join(_counted(name, counts[name]) for name in COUNTS if counts.get(name)),
+        reliability(after),
+        sources(before, after),
+        samples(before, after),
     )
 
 
-def _change(name: str, before: Any, after: Any) -> Change:
-    is_share = name in SHARES and isinstance(before, int | float) and isinstance(after, int | float)
+def _change(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
+    values = before.get(name), after.get(name)
+    is_share = name in SHARES and all(isinstance(value, int | float) for value in values)
     title, help_ = _words().get(name, (name.replace("_", " ").capitalize(), ""))
-    return Change(title, help_, _shown(name, before), _shown(name, after), (before, after) if is_share else None)
+    spreads = [_part(side, "intervals").get(name) for side in (before, after)]
+    return Change(
+        title,
+        help_,
+        _shown(name, values[0]),
+        _shown(name, values[1]),
+        (float(values[0] or 0), float(values[1] or 0)) if is_share else None,
+        (spreads[1][0], spreads[1][1]) if is_share and spreads[1] else None,
+        *(_spread(name, spread) for spread in spreads),
+    )
+
+
+def _spread(name: str, interval: Any) -> str:
+    if not interval:
+        return ""
+    if name in SHARES:
+        return between(interval)
+    return _("%(low)s to %(high)s", low=number(interval[0]), high=number(interval[1]))
 
 
 def _part(results: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -63,8 +96,20 @@ def _words() -> dict[str, tuple[str, str]]:
     return {
         "right_answers": (_("Right answers"), _("share of held-out prompts that it answers exactly right")),
         "accuracy": (_("Accuracy"), _("share of held-out pairs in which the better response scores higher")),
+        "length_controlled": (
+            _("Accuracy, length controlled"),
+            _("as if the longer response were the better one as often as not"),
+        ),
+        "accuracy_longer": (_("Accuracy, longer is better"), _("on pairs whose better response is the longer one")),
+        "accuracy_shorter": (_("Accuracy, shorter is better"), _("on pairs whose better response is the shorter one")),
+        "kendall_tau": (_("Kendall’s τ-b"), _("agreement with rankings of more than two, from −1 to 1")),
         "margin": (_("Margin"), _("mean lead of the better response’s score")),
         "best_logp": (_("Best responses"), _("mean log-probability of the best responses, nats")),
+        "log_loss": (_("Loss per pair"), _("nats; 0.693 is a model without an opinion")),
+        "brier": (_("Brier score"), _("squared error of its probabilities; 0.25 is a model without an opinion")),
+        "ece": (_("Calibration error"), _("mean distance between how sure it is and how often it is right")),
+        "answer_tokens": (_("Length of answers"), _("mean tokens of the most likely answers")),
+        "answers_unended": (_("Answers without an end"), _("share that used up their room")),
         "loss": (_("Loss"), _("on the test split")),
     }
 

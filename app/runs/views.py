@@ -20,6 +20,7 @@ from app.pages import Page, go_to, is_fragment_wanted, render
 from app.pages import gettext as _
 from app.runs.base_model import BLANK, STARTER
 from app.runs.curves import charts
+from app.runs.diagnosis import Finding, diagnose
 from app.runs.form import Field, fields, settings_typed, words
 from app.runs.methods import Method
 from app.runs.queries import (
@@ -74,6 +75,7 @@ class RunPage(Page):
     charts: Sequence[Chart]
     more_charts: Sequence[Chart]
     results: Results
+    findings: Sequence[Finding]
     facts: Sequence[tuple[str, str]]
     settings: Sequence[tuple[str, str]]
     ordered_by: str
@@ -156,7 +158,8 @@ def run_page(session: Session, person: Person, run_id: int) -> RunPage:
     run = found.run
     is_over = run.state in OVER
     end = run.finished_at or datetime.now(UTC)
-    drawn = charts(curve(session, run))
+    measured = curve(session, run)
+    drawn = charts(measured)
     return RunPage(
         person=person,
         listed=found,
@@ -167,6 +170,7 @@ def run_page(session: Session, person: Person, run_id: int) -> RunPage:
         charts=drawn.main,
         more_charts=drawn.more,
         results=results_in_words(run.results),
+        findings=diagnose(run.method, run.settings, run.facts, run.results, measured),
         facts=facts_in_words({name: fact for name, fact in run.facts.items() if name != "settings"}),
         settings=_settings(session, run),
         ordered_by=session.get_one(User, run.created_by).name,

@@ -67,6 +67,12 @@ def test_a_few_samples_are_kept_and_cut(tokenizer: Any, monkeypatch: pytest.Monk
     assert "right_answers" not in figures
 
 
+def test_a_sample_can_be_stored_whatever_a_model_writes(tokenizer: Any, monkeypatch: pytest.MonkeyPatch):
+    answering(monkeypatch, "one\0two")
+    (sample,) = answer_figures(small_model("policy", tokenizer), [group("q", ["a", "b"], [1, 2])], 64)["samples"]
+    assert sample["text"] == "one\ufffdtwo"
+
+
 def test_prompt_and_answer_stay_within_the_length_of_training(tokenizer: Any):
     model, seen = small_model("policy", tokenizer), []
     generate = model.network.generate

@@ -94,6 +94,16 @@ def test_it_tells_what_each_step_measured(ada_api: TestClient, ready: None):
     assert ada_api.get("/api/v1/runs/1/metrics").json() == []
 
 
+def test_it_says_of_one_run_what_looks_wrong(ada_api: TestClient, ready: None):
+    with db.work_unit() as session:
+        make_run(session, state="finished", results={"after": {"pairs": 0}})
+    (finding,) = ada_api.get("/api/v1/runs/2").json()["diagnosis"]
+    assert (finding["name"], finding["is_grave"]) == ("no_pairs", False)
+    assert finding["advice"] == "Freeze the dataset with a larger test share."
+    assert ada_api.get("/api/v1/runs/1").json()["diagnosis"] == []
+    assert [run["diagnosis"] for run in ada_api.get("/api/v1/runs").json()] == [None, None]
+
+
 def test_it_cancels_a_run(ada_api: TestClient, ready: None):
     run = ada_api.post("/api/v1/runs", json=ORDER).json()
     answer = ada_api.post(f"/api/v1/runs/{run['id']}/cancel")

@@ -193,6 +193,34 @@ def test_it_survives_measurements_that_are_no_numbers(ada_browser: TestClient, r
     assert ada_browser.get(f"/runs/{run_id}").status_code == 200
 
 
+def test_it_says_what_looks_wrong_and_what_to_do(ada_browser: TestClient, ready: None):
+    run_id = a_run(state="finished", results={"after": {"accuracy": 0.5, "pairs": 0}})
+    page = ada_browser.get(f"/runs/{run_id}").text
+    assert "What looks wrong" in page
+    assert "The test split has no pair with an order" in page
+    assert "Freeze the dataset with a larger test share." in page
+    assert "What looks wrong" not in ada_browser.get(f"/runs/{a_run()}").text
+
+
+def test_it_shows_what_stands_behind_the_figures(ada_browser: TestClient, ready: None):
+    sample = {"prompt": "7 + <b>5</b>?", "text": "12", "answer": "12", "right": True}
+    row = {"kind": "source", "name": "<forum>", "accuracy": 0.75, "interval": [0.7, 0.8], "pairs": 30}
+    after = {"accuracy": 0.75, "intervals": {"accuracy": [0.7, 0.8]}, "samples": [sample], "sources": [row]}
+    after["reliability"] = [{"confidence": 0.8, "right": 0.75, "pairs": 30}]
+    before = {"accuracy": 0.5, "samples": [sample | {"text": "It is <12>.", "right": False}]}
+    page = ada_browser.get(f"/runs/{a_run(results={'before': before, 'after': after})}").text
+    for words in (
+        "70.0% to 80.0%",
+        "&lt;forum&gt;",
+        "It is &lt;12&gt;.",
+        "7 + &lt;b&gt;5&lt;/b&gt;?",
+        ">wrong<",
+        ">right<",
+    ):
+        assert words in page
+    assert "Share of held-out pairs that it gets right, by how sure it is, on 30 pairs" in page
+
+
 def test_it_says_what_a_queued_run_waits_for(ada_browser: TestClient, ready: None):
     first, second = a_run(), a_run()
     assert "A trainer is about to take it" in ada_browser.get(f"/runs/{first}").text
