@@ -1,18 +1,23 @@
 """Code in colours: classes that the stylesheet has colours for, in light and dark.
 
 Only languages of a list are looked at: each lexer is a set of regular expressions, and some of the six hundred take for
-ever on text that is not theirs. An unknown language, a long block or a lexer that loses a character leaves plain text.
+ever on text that is not theirs. Those of the list are quick on code, but several take the square of a text's length on
+what is none, a page of line ends say; so each block has its time. An unknown language, a long block, a lexer that loses
+a character or is too slow leaves plain text.
 """
 
 from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
+from time import thread_time
 
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Generic, Keyword, Literal, Name, Number, Operator, String, _TokenType
 
 LONGEST_HIGHLIGHTED = 20_000
+# Seconds of the processor for a block: several times what code takes.
+MOST_SECONDS, MOST_SECONDS_PER_CHARACTER = 0.1, 20e-6
 _NAMES = (
     "bash c c++ cpp cs csharp css dart diff docker dockerfile elixir erlang go golang graphql haskell hs html http ini "
     "java javascript js json jsx julia kotlin latex less lua make makefile matlab nginx objective-c objc ocaml "
@@ -54,15 +59,24 @@ def block(source: str, language: str) -> str:
 
 
 def _spans(source: str, language: str) -> Iterator[str]:
-    pieces = [(_class_of(kind), words) for kind, words in _lexer(language).get_tokens(source)]
-    if "".join(words for _, words in pieces) != source:
-        pieces = [("", source)]
+    pieces = _pieces(source, _lexer(language))
     before, gathered = "", ""
     for name, words in [*pieces, ("end", "")]:
         if name != before:
             yield f'<span class="{before}">{escape(gathered)}</span>' if before else escape(gathered)
             before, gathered = name, ""
         gathered += words
+
+
+def _pieces(source: str, lexer: Lexer) -> list[tuple[str, str]]:
+    """The source in pieces, each with its class; in one without a class where the lexer is of no use."""
+    pieces = []
+    ends = thread_time() + MOST_SECONDS + len(source) * MOST_SECONDS_PER_CHARACTER
+    for kind, words in lexer.get_tokens(source):
+        pieces.append((_class_of(kind), words))
+        if thread_time() > ends:
+            break
+    return pieces if "".join(words for _, words in pieces) == source else [("", source)]
 
 
 @lru_cache

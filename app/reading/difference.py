@@ -10,8 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
-from itertools import groupby
+from difflib import Match, SequenceMatcher
+from itertools import accumulate, groupby
 
 # The share of words in common above which looking for differences is worth it; and lengths, in words.
 ALIKE = 0.6
@@ -19,6 +19,8 @@ FEWEST_WORDS = 5
 LONGEST_ALIKE = 20_000
 # Pairs of equal words between two passages; the comparison's work grows with them.
 MOST_MATCHES = 200_000
+# Words and pairs that one comparison looks at, about a second's worth.
+MOST_LOOKS = 4_000_000
 # A word with the space behind it, or a sign; in Chinese and Japanese, where nothing parts the words, a character.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]\s*|[^\W\u3040-\u30ff\u3400-\u9fff]+\s*|[^\w\s]\s*|\s+")
 
@@ -68,8 +70,22 @@ def _by_lines(left: str, right: str) -> Iterator[tuple[bool, str, str]]:
 
 
 def _compared(left: Sequence[str], right: Sequence[str]) -> Iterator[tuple[bool, str, str]]:
-    for kind, a, b, c, d in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+    for kind, a, b, c, d in _Patient(left, right).get_opcodes():
         yield kind != "equal", "".join(left[a:b]), "".join(right[c:d])
+
+
+class _Patient(SequenceMatcher[str]):
+    """Finds no more passages in common once `MOST_LOOKS` are used up."""
+
+    def __init__(self, left: Sequence[str], right: Sequence[str]) -> None:
+        super().__init__(None, left, right, autojunk=False)
+        there = Counter(right)
+        self._looks_until = [0, *accumulate(1 + there[word] for word in left)]
+        self._looks_left = MOST_LOOKS
+
+    def find_longest_match(self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None) -> Match:
+        self._looks_left -= self._looks_until[ahi if ahi is not None else -1] - self._looks_until[alo]
+        return super().find_longest_match(alo, ahi, blo, bhi) if self._looks_left >= 0 else Match(alo, blo, 0)
 
 
 def _words(text: str) -> list[str]:

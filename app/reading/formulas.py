@@ -169,10 +169,19 @@ def _block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         content += "\n" + words
         if not words or state.sCount[line] < state.blkIndent or len(content) > LONGEST_FORMULA:
             return False
+        if line > start and _begins_another(words, opener):
+            return False
         inside = content.strip()[2:]
         if inside.strip() and inside.endswith(_CLOSERS[opener]):
             return silent or _push(state, start, line + 1, opener, inside.removesuffix(_CLOSERS[opener]))
     return False
+
+
+def _begins_another(words: str, opener: str) -> bool:
+    """Then the first one is none. Looking on would take thousands of lines again for each of thousands of openers."""
+    if opener == r"\[":
+        return words.startswith(opener)
+    return opener in words and not words.endswith(opener)
 
 
 def _push(state: StateBlock, start: int, after: int, opener: str, content: str) -> bool:

@@ -1,5 +1,6 @@
 import re
 from html import unescape
+from time import thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -24,6 +25,14 @@ def test_an_unknown_language_is_plain(language: str) -> None:
 
 def test_a_long_block_is_plain() -> None:
     assert "<span" not in code.block("x = 1\n" * 5000, "python")
+
+
+def test_what_takes_a_language_too_long_is_plain() -> None:
+    words = "a\n" * 9_000
+    begun = thread_time()
+    html = code.block(words, "cs")
+    assert thread_time() - begun < 10
+    assert html == f'<pre tabindex="0"><code class="language-cs">{words}</code></pre>\n'
 
 
 def test_every_language_of_the_list_is_known() -> None:

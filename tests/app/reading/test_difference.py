@@ -56,7 +56,13 @@ def test_it_is_offered_where_two_are_nearly_the_same(texts: list[str], alike: bo
 
 @pytest.mark.parametrize(
     "texts",
-    [("a b " * 30_000, "b a " * 30_000), ("a\nb\n" * 30_000, "b\na\n" * 30_000), ("x" * 200_000, "x y " * 50_000)],
+    [
+        ("a b " * 30_000, "b a " * 30_000),
+        ("a\nb\n" * 30_000, "b\na\n" * 30_000),
+        ("x" * 200_000, "x y " * 50_000),
+        (" ".join(map(str, range(30_000))), " ".join(f"{number} x{number}" for number in range(30_000))),
+    ],
+    ids=["words", "lines", "one word", "every second word"],
 )
 def test_long_texts_are_compared_roughly_rather_than_slowly(texts: tuple[str, str]) -> None:
     begun = time.process_time()
