@@ -3,6 +3,15 @@
 Browsers carry a session cookie (HttpOnly, SameSite=Lax); programs a bearer token `tbk_…`. Both are random, and only
 their SHA-256 is stored. A person's reach is their role; a token's is its scopes within its user's role.
 
+    who                     may                                                                     scopes of their tokens
+    nobody we know          sign in, and come in by a link
+    annotator               judge in the projects they are members of; see what they judged         judge read
+    manager of a project    its settings, people, items, imports and datasets, besides judging      + import export admin
+    admin                   everything everywhere; they alone make projects and run trainings       + train
+
+Being a manager is a membership's role, so the same person may only judge in the next project; `projects.managed_project` is
+the gate. What somebody may not see is answered as if it were not there.
+
 Forged requests (CSRF) are told by what the browser itself says of them, `Sec-Fetch-Site` and `Origin`, in one place for
 every route, instead of a secret in each form: nothing can be forgotten in a template, and signing in is covered too.
 A request with neither header does not come from a browser, so no other site can have made a person send it.
