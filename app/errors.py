@@ -63,7 +63,7 @@ class TooLarge(Mistake):
 
 class TooManyTries(Mistake):
     status = 429
-    title = "Too many tries"
+    title = marked("Too many tries")
 
     def __init__(self, message: str, *, retry_after_s: int) -> None:
         super().__init__(message)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from app.errors import BadInput
-from app.pages import gettext as _
+from app.language import gettext as _
 
 LARGEST_ID = 2**63 - 1
 RowNumber = Annotated[int, Path(ge=1, le=LARGEST_ID)]

@@ -81,8 +81,6 @@ def check(order: Order) -> None:
     if not 0 <= split.test < 1:
         raise BadInput(_("The test share is a number from 0 up to, but not including, 1."), field="split.test")
     if not -(2**63) <= split.seed < 2**63:
-        raise BadInput(_("The seed is a whole number of at most 18 digits."), field="split.seed")
-    if not -(2**63) <= split.seed < 2**63:
         raise BadInput(_("The seed is a whole number of at most 64 bits."), field="split.seed")
     if not order.filters.outcomes or not order.filters.judge_kinds:
         raise BadInput(

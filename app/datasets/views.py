@@ -14,9 +14,9 @@ from app.datasets.service import freeze
 from app.db import SessionDep
 from app.errors import Mistake
 from app.keyset import After, Limit, cut
+from app.language import gettext as _
 from app.models import Dataset, Project, Run
 from app.pages import Page, go_to, render
-from app.pages import gettext as _
 from app.projects.queries import managed_project, managed_projects
 from app.settings import get_settings
 

@@ -18,14 +18,13 @@ from typing import Any
 from app.errors import BadRecord
 from app.imports.metadata import read_metadata
 from app.imports.transcripts import kind_of, messages, prompt_of_text, short, text, transcript
-from app.prompts.groups import GivenResponse, Group, Message, Placing
+from app.prompts.groups import LARGEST_PRIORITY, GivenResponse, Group, Message, Placing
 
 PLACING_KEYS = ("gold", "training", "priority", "reserved_for")
 KNOWN = frozenset({"prompt", "responses", "chosen", "rejected", "id", "annotator", "metadata", *PLACING_KEYS})
 RESPONSE_KEYS = ("text", "model", "score", "tier", "sampling")
 LONGEST_NAME = 500
 LARGEST_TIER = 1_000_000
-LARGEST_PRIORITY = 1e15
 
 
 @dataclass(frozen=True, slots=True)

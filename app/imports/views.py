@@ -15,9 +15,9 @@ from app.imports.reading import records
 from app.imports.service import Report, import_records, upload_limit_bytes
 from app.imports.uploads import SentForm, Upload
 from app.kinds import Kind, kind_named
+from app.language import gettext as _
 from app.models import Audit, Project
 from app.pages import Page, go_to, render
-from app.pages import gettext as _
 from app.projects.queries import managed_project
 from app.settings import get_settings
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
-from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -22,12 +21,13 @@ from app.errors import BadInput, Conflict, Mistake
 from app.forms import Fields, RowNumber, row_number
 from app.judgments import history, service
 from app.judgments.history import Found, Mine, Shown, Wanted
+from app.judgments.queries import verdict_of
 from app.judgments.words import LABELS, answer, skip_reasons
 from app.keyset import After
-from app.kinds import Verdict, asked_by, kind_named
+from app.kinds import asked_by, kind_named
+from app.language import gettext as _
 from app.models import Judgment, Project
 from app.pages import Page, go_to, render
-from app.pages import gettext as _
 from app.preference import has_order
 from app.projects.queries import project_for
 
@@ -107,7 +107,7 @@ def mine(
 
 def _words(words: str) -> str:
     if len(words) > LONGEST_WORDS:
-        raise BadInput(_("please search for fewer than %(n)s characters") % {"n": LONGEST_WORDS}, field="q")
+        raise BadInput(_("please search for fewer than %(n)s characters", n=LONGEST_WORDS), field="q")
     if "\0" in words:
         raise BadInput(_("no text holds such a character"), field="q")
     return words.strip()
@@ -206,22 +206,9 @@ def _page(
 
 def _entered(project: Project, turn: Shown) -> dict[str, str]:
     """The judgment in force as its form would have sent it."""
-    current = turn.current
-    if current is None:
+    if turn.current is None:
         return {}
-    verdict = Verdict(
-        current.outcome,
-        _by_id(current.tiers),
-        current.strength,
-        current.comment,
-        {name: _by_id(tiers) for name, tiers in current.dimensions.items()},
-        current.skip_reason,
-    )
-    return kind_named(project.kind).write(verdict, asked_by(project))
-
-
-def _by_id(tiers: Mapping[str, int]) -> dict[UUID, int]:
-    return {UUID(key): tier for key, tier in tiers.items()}
+    return kind_named(project.kind).write(verdict_of(turn.current), asked_by(project))
 
 
 def said(one: Mine | Judgment, shown: Sequence[str]) -> str:
@@ -230,7 +217,7 @@ def said(one: Mine | Judgment, shown: Sequence[str]) -> str:
         return _("Taken back")
     words = answer(one.outcome, one.tiers, shown, one.strength)
     if one.skip_reason:
-        words = _("%(what)s: %(why)s") % {"what": words, "why": skip_reasons().get(one.skip_reason, one.skip_reason)}
+        words = _("%(what)s: %(why)s", what=words, why=skip_reasons().get(one.skip_reason, one.skip_reason))
     return words[:1].upper() + words[1:]
 
 

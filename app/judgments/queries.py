@@ -72,6 +72,7 @@ def taken_back(session: Session, last: Last) -> Verdict | None:
 
 
 def verdict_of(judgment: Judgment) -> Verdict:
+    """What was decided, as it was given: the database knows responses by their ids as text."""
     return Verdict(
         judgment.outcome,
         _by_id(judgment.tiers),

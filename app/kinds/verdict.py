@@ -95,8 +95,14 @@ def _check_comment(verdict: Verdict, asked: Asked) -> None:
     if not comment.strip():
         raise BadJudgment(_("this project asks for a comment; say in a few words why"), field="comment")
     if len(comment.strip()) < asked.comment_min_length:
-        words = f"the comment has {len(comment.strip())} characters; this project asks for {asked.comment_min_length}"
-        raise BadJudgment(words, field="comment")
+        raise BadJudgment(
+            _(
+                "the comment has %(n)s characters; this project asks for %(least)s",
+                n=len(comment.strip()),
+                least=asked.comment_min_length,
+            ),
+            field="comment",
+        )
 
 
 def _check_skip_reason(verdict: Verdict) -> None:

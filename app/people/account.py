@@ -10,9 +10,10 @@ from fastapi.responses import Response
 from app.access import COOKIE, Person, SignedIn, scopes_of
 from app.db import SessionDep
 from app.errors import BadInput, Mistake, TooManyTries
+from app.forms import RowNumber
+from app.language import gettext as _
 from app.models import ApiToken, User
 from app.pages import Page, go_to, render
-from app.pages import gettext as _
 from app.people import attempts, queries, service
 from app.people.service import Entered
 from app.people.views import client_of, let_in, refused, shown_once
@@ -74,7 +75,7 @@ def tokens_page(session: SessionDep, person: Person, **shown: Any) -> TokensPage
 def refuse_beyond(allowed: Sequence[str], asked: Sequence[str]) -> None:
     beyond = sorted(set(asked) - set(allowed))
     if beyond:
-        raise BadInput(_("These scopes are not yours to give: %s.") % ", ".join(beyond), field="scopes")
+        raise BadInput(_("These scopes are not yours to give: %(names)s.", names=", ".join(beyond)), field="scopes")
 
 
 @router.get("/tokens")
@@ -103,6 +104,6 @@ def make_token(
 
 
 @router.post("/tokens/{token_id}/revoke")
-def revoke_token(request: Request, session: SessionDep, person: SignedIn, token_id: int) -> Response:
+def revoke_token(request: Request, session: SessionDep, person: SignedIn, token_id: RowNumber) -> Response:
     service.revoke_token(session, person, token_id)
     return go_to(request, "/tokens", notice=_("The token is revoked; programs that use it are shut out."))

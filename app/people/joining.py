@@ -9,8 +9,8 @@ from fastapi.responses import Response
 from app.access import COOKIE, Person, person_of_cookie
 from app.db import SessionDep
 from app.errors import BadInput, Conflict, Mistake, NotSignedIn, TooManyTries
+from app.language import gettext as _
 from app.pages import Page, go_to, render
-from app.pages import gettext as _
 from app.people import invitations, service
 from app.people.invitations import Open
 from app.people.service import Entered

@@ -11,10 +11,10 @@ from app.access import COOKIE, Admin, Person, end_session, person_of_cookie
 from app.db import SessionDep
 from app.errors import BadInput, Conflict, Mistake, NotFound, NotSignedIn, TooManyTries
 from app.forms import RowNumber
+from app.language import gettext as _
 from app.models import Invitation
 from app.models.user import ROLES
 from app.pages import Page, go_to, render
-from app.pages import gettext as _
 from app.people import invitations, queries, service
 from app.people.queries import Account
 from app.people.service import Entered

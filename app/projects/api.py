@@ -10,10 +10,9 @@ from app.access import MayAdminister, MayMakeProjects, MayRead
 from app.db import SessionDep
 from app.keyset import After, Limit, cut, link_next
 from app.models import Project
-from app.models.project import OUTCOMES
 from app.projects.queries import Counts, counts, managed_project, project_for, projects_page
 from app.projects.service import change_settings, create_project
-from app.projects.settings import settings_of
+from app.projects.settings import USUAL, settings_of
 
 router = APIRouter(tags=["projects"])
 
@@ -23,17 +22,17 @@ class SettingsGiven(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    guidelines: str = ""
-    judgments_per_item: int = 1
-    lease_minutes: int = 30
-    outcomes: list[str] = list(OUTCOMES)
-    asks_strength: bool = False
-    dimensions: list[str] = []
-    comments: str = "optional"
-    comment_min_length: int = 0
-    item_order: str = "random"
-    gold_share: float = 0.05
-    repeat_share: float = 0.0
+    guidelines: str = USUAL.guidelines
+    judgments_per_item: int = USUAL.judgments_per_item
+    lease_minutes: int = USUAL.lease_minutes
+    outcomes: list[str] = list(USUAL.outcomes)
+    asks_strength: bool = USUAL.asks_strength
+    dimensions: list[str] = list(USUAL.dimensions)
+    comments: str = USUAL.comments
+    comment_min_length: int = USUAL.comment_min_length
+    item_order: str = USUAL.item_order
+    gold_share: float = USUAL.gold_share
+    repeat_share: float = USUAL.repeat_share
 
 
 class NewProject(SettingsGiven):

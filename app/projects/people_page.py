@@ -13,10 +13,10 @@ from app.db import SessionDep
 from app.errors import BadInput, Mistake, NotFound
 from app.forms import Fields, RowNumber
 from app.keyset import After, cut
+from app.language import gettext as _
 from app.models import Audit, Invitation, Membership, Project, User
 from app.models.membership import ROLES
 from app.pages import Page, go_to, render
-from app.pages import gettext as _
 from app.people import invitations
 from app.people.views import link_to, shown_once
 from app.projects import queries, service

@@ -11,9 +11,9 @@ from typing import Any
 
 from app.errors import BadInput
 from app.kinds.verdict import LONGEST_COMMENT
+from app.language import gettext as _
 from app.models import Project
 from app.models.project import COMMENTS, ORDERS, OUTCOMES
-from app.pages import gettext as _
 from app.pages import number
 
 LONGEST_NAME = 200
@@ -48,6 +48,7 @@ class ProjectSettings:
         return asdict(self) | {"outcomes": list(self.outcomes), "dimensions": list(self.dimensions)}
 
 
+USUAL = ProjectSettings(name="")
 NAMES = tuple(one.name for one in fields(ProjectSettings))
 
 

@@ -13,14 +13,14 @@ from app.errors import BadInput, Conflict, Mistake
 from app.forms import Lists, whole_number
 from app.kinds import KINDS, Kind
 from app.kinds.verdict import LONGEST_COMMENT
+from app.language import gettext as _
 from app.models import Project
 from app.models.project import COMMENTS, ORDERS, OUTCOMES
 from app.pages import Page, go_to, render
-from app.pages import gettext as _
 from app.projects import service
 from app.projects import settings as rules
 from app.projects.queries import managed_project
-from app.projects.settings import ProjectSettings, settings_of
+from app.projects.settings import USUAL, ProjectSettings, settings_of
 
 router = APIRouter()
 WORDS = ("name", "guidelines", "comments", "item_order")
@@ -96,13 +96,13 @@ def _share(words: str, name: str) -> float:
 
 @router.get("/projects/new")
 def new_project(request: Request, person: Admin) -> Response:
-    usual = entered_of(ProjectSettings(name="")) | {"kind": KINDS[0].NAME, "slug": ""}
+    usual = entered_of(USUAL) | {"kind": KINDS[0].NAME, "slug": ""}
     return render(request, "projects/project_form.html", ProjectFormPage(person=person, project=None, entered=usual))
 
 
 @router.post("/projects")
 def create_project(request: Request, session: SessionDep, person: Admin, form: Lists) -> Response:
-    entered = entered_again(form, entered_of(ProjectSettings(name="")) | {"kind": "", "slug": ""})
+    entered = entered_again(form, entered_of(USUAL) | {"kind": "", "slug": ""})
     if "preview" in form:
         page = ProjectFormPage(person=person, project=None, entered=entered, preview=str(entered["guidelines"]))
         return render(request, "projects/project_form.html", page)

@@ -15,11 +15,12 @@ from app.forms import RowNumber
 from app.keyset import After, Limit, link_next
 from app.kinds import Verdict
 from app.language import gettext
+from app.models import Project
 from app.people.service import user_by_email
 from app.projects.queries import managed_project
 from app.prompts import items
 from app.prompts.items import Managed, managed_item
-from app.prompts.queries import Listed, Said, Which, Whole, checked_words, items_page, project_of_item, whole_item
+from app.prompts.queries import Listed, Said, Which, Whole, checked_words, items_page, slug_of_item, whole_item
 
 router = APIRouter(tags=["items"])
 
@@ -116,7 +117,7 @@ def list_items(
 
 @router.get("/items/{item_id}")
 def show_item(item_id: RowNumber, person: MayRead, session: SessionDep) -> WholeItemAnswer:
-    project = managed_project(session, person, _slug(session, person, item_id))
+    project = _project_of(session, person, item_id)
     return _whole(whole_item(session, project, item_id))
 
 
@@ -125,7 +126,7 @@ def change_item(
     item_id: RowNumber, changes: ItemChanges, person: MayAdminister, session: SessionDep
 ) -> WholeItemAnswer:
     """Set aside or open again, set a priority (below 0 is urgent), reserve, make it gold, training or ordinary."""
-    project = managed_project(session, person, _slug(session, person, item_id))
+    project = _project_of(session, person, item_id)
     managed = managed_item(session, person, project, item_id)
     given = changes.model_fields_set
     if "set_aside" in given:
@@ -139,14 +140,12 @@ def change_item(
     return _whole(whole_item(session, project, item_id))
 
 
-def _slug(session: SessionDep, person: Person, item_id: int) -> str:
-    """The project's, whose gate is asked next. A stranger hears the same of an item that is there and of one that is not."""
-    slug = project_of_item(session, item_id)
+def _project_of(session: SessionDep, person: Person, item_id: int) -> Project:
+    """The item's, if they manage it. A stranger hears the same of an item that is there and of one that is not."""
     try:
-        managed_project(session, person, slug)
+        return managed_project(session, person, slug_of_item(session, item_id))
     except NotFound:
-        raise NotFound(gettext("there is no item %(number)s that you may see") % {"number": item_id}) from None
-    return slug
+        raise NotFound(gettext("there is no item %(number)s that you may see", number=item_id)) from None
 
 
 def _set_gold(managed: Managed, changes: ItemChanges) -> None:

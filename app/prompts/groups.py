@@ -16,6 +16,8 @@ import orjson
 from app.models.table import Json
 
 Message = dict[str, str]
+# Beyond it two numbers next to each other may be the same to the database.
+LARGEST_PRIORITY = 1e15
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ from app.language import gettext
 from app.models import Assignment, Audit, Item, Judgment, Membership, Preference, Project, User
 from app.models.table import Json
 from app.preference import tuples
+from app.prompts.groups import LARGEST_PRIORITY
 
 URGENT = -1.0
-LARGEST_PRIORITY = 1e15
 
 _OTHERS_KEPT_OUT = text("""
     SELECT coalesce(bool_and(pg_try_advisory_xact_lock(hashint8(project_id), hashint8(user_id))), true)
@@ -62,7 +62,7 @@ def managed_item(session: Session, person: Person, project: Project, item_id: in
         .execution_options(populate_existing=True)
     ).one_or_none()
     if item is None:
-        raise NotFound(gettext("there is no item %(number)s in this project") % {"number": item_id})
+        raise NotFound(gettext("there is no item %(number)s in this project", number=item_id))
     return Managed(session, person, project, item)
 
 
@@ -98,7 +98,7 @@ def reserve(managed: Managed, user: User) -> None:
     turn = select(Assignment.state).where(Assignment.item_id == item.id, Assignment.user_id == user.id)
     if session.scalar(turn) in {"open", "done"}:
         raise Conflict(
-            gettext("%(name)s has this item already; nobody gets an item twice") % {"name": user.name},
+            gettext("%(name)s has this item already; nobody gets an item twice", name=user.name),
             field="reserved_for",
         )
     item.reserved_for = user.id
@@ -216,6 +216,6 @@ def _check_is_ordinary(item: Item, field: str) -> None:
 def _check_may_judge(session: Session, project: Project, user: User) -> None:
     if user.role != "admin" and session.get(Membership, (user.id, project.id)) is None:
         raise BadInput(
-            gettext("%(name)s may not judge in this project; let them in first") % {"name": user.name},
+            gettext("%(name)s may not judge in this project; let them in first", name=user.name),
             field="reserved_for",
         )

@@ -80,7 +80,7 @@ def checked_words(words: str) -> str:
     """What somebody looks for. Postgres refuses a NUL even in a question."""
     words = words.strip()
     if len(words) > LONGEST_WORDS or "\0" in words:
-        raise BadInput(gettext("look for at most %(n)s characters, without NUL") % {"n": LONGEST_WORDS}, field="words")
+        raise BadInput(gettext("look for at most %(n)s characters, without NUL", n=LONGEST_WORDS), field="words")
     return words
 
 
@@ -127,7 +127,7 @@ def whole_item(session: Session, project: Project, item_id: int) -> Whole:
         .where(Item.id == item_id, Item.project_id == project.id)
     ).one_or_none()
     if found is None:
-        raise NotFound(gettext("there is no item %(number)s in this project") % {"number": item_id})
+        raise NotFound(gettext("there is no item %(number)s in this project", number=item_id))
     item: Item = found[0]
     responses = {one.id: one for one in session.scalars(select(Response).where(Response.id.in_(item.response_ids)))}
     turns = select(func.count()).where(Assignment.item_id == item.id, Assignment.state == "open")
@@ -152,11 +152,11 @@ def _said(session: Session, item: Item) -> list[Said]:
     return [Said(judgment, name, reason, [str(key) for key in shown]) for judgment, name, reason, shown in rows]
 
 
-def project_of_item(session: Session, item_id: int) -> str:
-    """The short name of the project that an item belongs to, for whoever is then asked whether they may see it."""
+def slug_of_item(session: Session, item_id: int) -> str:
+    """The short name of the item's project, for its gate to be asked next."""
     slug = session.scalar(select(Project.slug).join(Item, Item.project_id == Project.id).where(Item.id == item_id))
     if slug is None:
-        raise NotFound(gettext("there is no item %(number)s that you may see") % {"number": item_id})
+        raise NotFound(gettext("there is no item %(number)s that you may see", number=item_id))
     return slug
 
 

@@ -14,9 +14,9 @@ from app.errors import BadInput, Conflict, Mistake
 from app.forms import Fields, RowNumber, row_number, whole_number
 from app.keyset import After
 from app.kinds import Verdict
+from app.language import gettext as _
 from app.models import Item, Project, User
 from app.pages import Page, go_to, render
-from app.pages import gettext as _
 from app.preference import dense, has_order
 from app.projects.queries import managed_project
 from app.prompts import items, queries
@@ -143,7 +143,7 @@ def _reserved(managed: Managed, form: Mapping[str, str]) -> str:
     if user is None:
         raise BadInput(_("this person may not judge here; let them into the project first"), field="user")
     items.reserve(managed, user)
-    return _("It is for %(name)s now, and for nobody else.") % {"name": user.name}
+    return _("It is for %(name)s now, and for nobody else.", name=user.name)
 
 
 def _answer(item: Item, form: Mapping[str, str]) -> Verdict:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.charts import Chart, Point, draw
-from app.pages import gettext as _
+from app.language import gettext as _
 
 # The measurements of the main charts, and values that their axis always holds.
 MAIN: dict[str, tuple[float, ...]] = {"loss": (), "accuracy": (0.0, 1.0)}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.pages import gettext as _
+from app.language import gettext as _
 from app.pages import ngettext, number, percent
 from app.runs.breakdown import Reliability, Sample, Source, between, reliability, samples, sources
 

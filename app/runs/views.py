@@ -15,9 +15,9 @@ from app.db import SessionDep
 from app.errors import BadInput, Mistake
 from app.forms import Fields
 from app.keyset import After, Limit, cut
+from app.language import gettext as _
 from app.models import Dataset, Run, Trainer, User
 from app.pages import Page, go_to, is_fragment_wanted, render
-from app.pages import gettext as _
 from app.runs.base_model import BLANK, STARTER
 from app.runs.curves import charts
 from app.runs.diagnosis import Finding, diagnose
