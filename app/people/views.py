@@ -191,6 +191,13 @@ def enable(request: Request, session: SessionDep, person: Admin, email: Annotate
     return go_to(request, "/people", notice=_("%(who)s may sign in again.", who=user.name))
 
 
+@router.get("/people/invitations")
+@router.get("/people/passwords")
+def shown_before(request: Request, person: Admin) -> Response:  # noqa: ARG001 -- asks who it is
+    """The addresses of what is shown once, opened again: the way back to the forms."""
+    return go_to(request, "/people")
+
+
 @router.post("/people/invitations")
 def invite(
     request: Request,

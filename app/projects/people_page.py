@@ -98,6 +98,12 @@ def remove_member(request: Request, session: SessionDep, person: SignedIn, slug:
     return go_to(request, "/projects" if left else f"/projects/{slug}/people", notice=words)
 
 
+@router.get("/projects/{slug}/invitations")
+def invited_before(request: Request, session: SessionDep, person: SignedIn, slug: str) -> Response:
+    """The address of a link that was shown once, opened again: the way back to the forms."""
+    return go_to(request, f"/projects/{managed_project(session, person, slug).slug}/people")
+
+
 @router.post("/projects/{slug}/invitations")
 def invite(
     request: Request,

@@ -133,6 +133,15 @@ def test_people_are_for_admins(cleo_browser: TestClient, nobody: TestClient, pat
     assert cleo_browser.get("/people").status_code == 403
 
 
+@pytest.mark.parametrize("path", ["/people/passwords", "/people/invitations"])
+def test_what_was_shown_once_leads_back_to_its_form(
+    ada_browser: TestClient, cleo_browser: TestClient, nobody: TestClient, path: str
+) -> None:
+    assert ada_browser.get(path).headers["location"] == "/people"
+    assert cleo_browser.get(path).status_code == 403
+    assert nobody.get(path).headers["location"].startswith("/sign-in")
+
+
 def test_a_token_is_shown_once_and_opens_the_api(ben_browser: TestClient, ben: User) -> None:
     made = ben_browser.post("/tokens", data={"scopes": ["read", "judge"], "name": "laptop", "days": "7"})
     assert made.headers["cache-control"] == "no-store"

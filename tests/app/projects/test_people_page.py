@@ -93,6 +93,8 @@ def test_a_link_is_shown_once_listed_and_revoked(managed: None, ben_browser: Tes
     page = ben_browser.get(f"{HERE}/people").text
     assert "Dan from the lab" in page
     assert link not in page
+    assert ben_browser.get(f"{HERE}/invitations").headers["location"] == f"{HERE}/people"
+    assert client().get(f"{HERE}/invitations").headers["location"].startswith("/sign-in")
     with db.work_unit() as session:
         row = session.scalars(select(Invitation)).one()
     assert link.rpartition("/")[2].encode() not in row.token_hash
