@@ -10,11 +10,11 @@ document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
   if (event.key === "Escape") return leave(event.target);
   if (event.target.closest(FIELDS)) return;
-  if (event.key.startsWith("Arrow") && event.target.closest(".scroll, input")) return;
+  if (event.key.startsWith("Arrow") && event.target.closest(".scroll, .desk__sheet, input")) return;
   if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
   if (localStorage.getItem(STORE) === "off" && event.key !== "?") return;
   const control = controlOf(letter(event));
-  if (!control) return;
+  if (!control) return isTaken(event.key) && say(document.querySelector(".question.is-active").dataset.says, "info");
   event.preventDefault();
   control.click();
 });
@@ -22,30 +22,36 @@ document.addEventListener("keydown", (event) => {
 // Caps Lock changes nothing, Shift does: a capital S is another key than s.
 const letter = ({ key, shiftKey }) => /^\p{L}$/u.test(key) ? (shiftKey ? key.toUpperCase() : key.toLowerCase()) : key;
 
+// A digit that the marked question does not know presses nothing: beside those that answer it, it would choose and save.
+const isTaken = (key) => /^\d$/.test(key) && document.querySelector(".question.is-active");
+const say = (words, look) => dispatchEvent(new CustomEvent("say", { detail: { words, look } }));
+
 // An open sheet with keys of its own has them all; then comes the question that is marked; then the rest of the page.
 function controlOf(key) {
   const named = `[data-key~="${CSS.escape(key)}"]`;
   const sheet = document.querySelector("[data-keys-first][open]");
   if (sheet) return sheet.querySelector(`.pop__sheet ${named}`) ?? sheet.querySelector(named);
+  const marked = document.querySelector(`.question.is-active ${named}`);
+  if (marked || isTaken(key)) return marked;
   const always = document.querySelector(`[data-key-always="${CSS.escape(key)}"]`);
   const rest = [...document.querySelectorAll(named)].filter((one) => !one.closest(".question__answers, .pop__sheet"));
-  return document.querySelector(`.question.is-active ${named}`) ?? rest[0] ?? always;
+  return rest[0] ?? always;
 }
 
-// Escape leaves a text or a sheet; what was written stays.
+// Escape leaves a text or a sheet; what was written stays. Beside the texts the focus was nowhere, and Enter saves: not on Guidelines.
 function leave(place) {
   for (const sheet of document.querySelectorAll(OPEN)) {
-    if (sheet.contains(place)) sheet.querySelector("summary").focus();
+    if (sheet.contains(place)) sheet.matches(".desk details") ? place.blur() : sheet.querySelector("summary").focus();
     sheet.open = false;
   }
   if (place.matches(FIELDS)) place.blur();
 }
 
-// One sheet at a time, and a click beside it closes it.
+// One sheet at a time, and a click beside it closes it. What is to be read has the focus, so that keys scroll it and not the page.
 document.addEventListener("toggle", (event) => {
   if (!event.target.open || !event.target.matches(".desk details, .pop, .tongues")) return;
   for (const other of document.querySelectorAll(OPEN)) if (other !== event.target) other.open = false;
-  document.getElementById(event.target.querySelector("summary").dataset.focuses)?.focus();
+  (document.getElementById(event.target.querySelector("summary").dataset.focuses) ?? event.target.querySelector(".desk__sheet"))?.focus();
 }, true);
 document.addEventListener("click", (event) => {
   for (const sheet of document.querySelectorAll(".pop[open]")) if (!sheet.contains(event.target)) sheet.open = false;

@@ -141,12 +141,16 @@ const ARROWS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 document.addEventListener("keydown", (event) => {
   if (!order?.isConnected || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   const letter = event.target.closest(".order__letter");
-  if (letter && ARROWS[event.key]) step(letter.dataset.id, ARROWS[event.key]);
+  if (!letter && isAtLetters(event)) letters()[0].focus({ preventScroll: true });
+  else if (letter && ARROWS[event.key]) step(letter.dataset.id, ARROWS[event.key]);
   else if (letter && event.key === "=" && ties) toggleTie(letter.dataset.id);
   else if (letter && event.key === "Enter" && !event.repeat) document.getElementById("choice-ranked").click();
   else if (!mayTakeDigit(event) || !giveDigit(Number(event.key) || 10)) return;
   event.preventDefault();
 }, true);
+// From the texts the arrows that do not scroll lead to the letters; from there on they move one.
+const isAtLetters = ({ key, target }) => (key === "ArrowLeft" || key === "ArrowRight") && localStorage.getItem("tiebreak.keys") !== "off"
+  && !target.closest("a, button, input, textarea, select, summary, .scroll, .desk__sheet");
 const mayTakeDigit = (event) => /^\d$/.test(event.key) && !event.repeat && localStorage.getItem("tiebreak.keys") !== "off"
   && !event.target.closest("input:not([type=radio]), textarea, select") && !document.querySelector("[data-keys-first][open]");
 

@@ -1,5 +1,6 @@
 """Ben spends his day: with one key, with the mouse, without JavaScript, with a nervous finger and a bad connection."""
 
+from playwright.sync_api import expect
 from sqlalchemy import delete, func, select
 
 from app import db
@@ -167,6 +168,41 @@ def test_a_server_that_is_broken_is_not_passed_over_in_silence(visit: Open, ben:
     page.get_by_role("button", name="A is better").click()
     page.get_by_text("Not saved: something is broken on our side.").wait_for()
     assert page.get_by_role("button", name="A is better").is_visible()
+
+
+def test_a_digit_that_the_marked_question_does_not_know_saves_nothing(visit: Open, ben: User) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "pairs", "pair", ben, asks_strength=True, dimensions=["honest", "clear"])
+        open_item(session, project, "Which?", ["This.", "That."])
+    page = visit(ben, PAIR)
+    choice = page.get_by_role("button", name="A much better")
+    assert not choice.locator("kbd").is_visible()
+    page.keyboard.press("6")
+    page.get_by_text("First comes “honest”: 1, 2 or 3, and 0 leaves it open.").wait_for()
+    for digit in "10":
+        page.keyboard.press(digit)
+    assert choice.locator("kbd").is_visible()
+    assert judgments() == []
+    page.keyboard.press("6")
+    page.get_by_text("Saved: B is clearly better. honest: A.").first.wait_for()
+
+
+def test_guidelines_longer_than_their_sheet_are_read_with_the_keyboard(visit: Open, ben: User) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "pairs", "pair", ben, guidelines="Read to the end.\n\n" * 60)
+        open_item(session, project, "Which?", ["This.", "That."])
+    page = visit(ben, PAIR)
+    assert page.evaluate("document.documentElement.scrollHeight - innerHeight") == 0  # no bar where all fits
+    page.keyboard.press("g")
+    sheet = page.locator(".desk__sheet").first
+    page.keyboard.press("End")
+    expect(sheet.locator("p").last).to_be_in_viewport()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Escape")
+    sheet.wait_for(state="hidden")
+    assert judgments() == []
+    page.keyboard.press("1")
+    page.get_by_text("Saved: A is better.").first.wait_for()
 
 
 def test_keys_can_be_turned_off(visit: Open, ben: User) -> None:

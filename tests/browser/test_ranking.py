@@ -98,6 +98,16 @@ def test_arrow_keys_move_a_letter_and_every_move_is_said(visit: Open, ben: User)
     assert stored_as(shown, "D", "AC", "B")
 
 
+def test_arrow_keys_lead_from_the_texts_to_the_letters(visit: Open, ben: User) -> None:
+    stories(ben)
+    page = visit(ben, STORIES)
+    page.keyboard.press("ArrowRight")
+    assert letter(page, "A").evaluate("one => one === document.activeElement")
+    assert order(page) == "A›B›C›D"
+    page.keyboard.press("ArrowRight")
+    assert order(page) == "B›A›C›D"
+
+
 def test_an_order_that_nobody_touched_is_asked_about_once(visit: Open, ben: User) -> None:
     stories(ben)
     page = visit(ben, STORIES)
