@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.charts import Chart, draw
+from app.pages import decimal, number, percent
 from app.pages import gettext as _
-from app.pages import number, percent
 
 Json = Mapping[str, Any]
 MARKS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -49,10 +49,10 @@ class Sample:
 
 
 def between(interval: Any) -> str:
-    """An interval of shares in words: "72.1% to 83.0%"."""
+    """An interval of shares, as short as a phone needs it: "72.1–83.0%"."""
     if not isinstance(interval, Sequence) or len(interval) != 2:
         return ""
-    return _("%(low)s to %(high)s", low=percent(interval[0]), high=percent(interval[1]))
+    return f"{decimal(f'{100 * interval[0]:.1f}')}–{percent(interval[1])}"
 
 
 def reliability(after: Json) -> Reliability | None:
@@ -62,7 +62,7 @@ def reliability(after: Json) -> Reliability | None:
         _("this model"): [(row["confidence"], row["right"]) for row in rows],
         _("as sure as right"): [(0.5, 0.5), (1.0, 1.0)],
     }
-    marks = {share: percent(share) for share in MARKS}
+    marks = {share: decimal(f"{share:.1f}") for share in MARKS}
     drawn = draw(_("Share right, by how sure it is"), curves, at_least=(0.0, 1.0), marks=marks, is_smooth=False)
     if not rows or drawn is None:
         return None

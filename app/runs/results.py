@@ -80,7 +80,7 @@ def _change(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> C
 
 
 def _spread(name: str, interval: Any) -> str:
-    if not interval:
+    if not interval or interval[0] == interval[1]:
         return ""
     if name in SHARES:
         return between(interval)

@@ -121,13 +121,32 @@ def _import(session: Session, project: Project, ada: User) -> int:
         return import_file(session, project, Person(ada.id, ada.name, ada.role), path).id
 
 
+SAMPLES = [
+    {"prompt": "What is 7 + 5?", "text": "The answer is 12.", "answer": "12", "right": False},
+    {"prompt": "What is 7 + 5?", "text": "12", "answer": "12", "right": True},
+]
+
+
 def _train(session: Session) -> dict[str, str]:
     now = datetime.now(UTC)
     trained.make_trainer(session, "desk")
     dataset = trained.make_dataset(session, "everyday")
     results = {
-        "before": {"accuracy": 0.5, "margin": 0.0, "right_answers": 0.46, "groups": 120, "pairs": 120},
-        "after": {"accuracy": 0.782, "margin": 1.347, "right_answers": 0.61, "groups": 120, "pairs": 120},
+        "before": {"accuracy": 0.5, "margin": 0.0, "right_answers": 0.46, "answer_tokens": 9.0, "samples": SAMPLES[:1]},
+        "after": {
+            "accuracy": 0.782,
+            "margin": 1.347,
+            "right_answers": 0.61,
+            "answer_tokens": 31.0,
+            "groups": 120,
+            "pairs": 120,
+            "intervals": {"accuracy": [0.702, 0.846], "margin": [1.1, 1.6]},
+            "reliability": [
+                {"confidence": 0.5 + share / 10, "right": 0.5 + share / 12, "pairs": 30} for share in range(5)
+            ],
+            "sources": [{"kind": "source", "name": name, "accuracy": 0.7, "pairs": 60} for name in ("forum", "chat")],
+            "samples": SAMPLES[1:],
+        },
     }
     done = trained.make_run(
         session,

@@ -15,7 +15,7 @@ def test_reliability_is_drawn_beside_the_line_of_being_as_sure_as_right():
     model, ideal = found.chart.lines
     assert len(model.strong[0].split()) == 3
     assert len(ideal.strong[0].split()) == 2
-    assert [tick.words for tick in found.chart.x_ticks] == ["50.0%", "60.0%", "70.0%", "80.0%", "90.0%", "100.0%"]
+    assert [tick.words for tick in found.chart.x_ticks] == ["0.5", "0.6", "0.7", "0.8", "0.9", "1.0"]
     assert found.rows[1] == ("77.0%", "70.0%", "25")
     assert found.n_pairs == "81"
 
@@ -31,7 +31,7 @@ def test_accuracy_by_source_stands_beside_what_it_was():
     row = {"kind": "source", "name": "forum", "accuracy": 0.5, "interval": None, "pairs": 1200}
     later = row | {"accuracy": 0.75, "interval": [0.7, 0.8]}
     (found, new) = sources({"sources": [row]}, {"sources": [later, row | {"kind": "model", "name": "birch"}]})
-    assert (found.before, found.after, found.interval, found.n_pairs) == ("50.0%", "75.0%", "70.0% to 80.0%", "1,200")
+    assert (found.before, found.after, found.interval, found.n_pairs) == ("50.0%", "75.0%", "70.0–80.0%", "1,200")
     assert (new.kind, new.before, new.after, new.interval) == ("model", "", "50.0%", "")
 
 
@@ -51,5 +51,5 @@ def test_answers_to_the_same_prompt_stand_side_by_side():
 
 
 def test_an_interval_is_told_in_words():
-    assert between([0.5, 0.625]) == "50.0% to 62.5%"
+    assert between([0.5, 0.625]) == "50.0–62.5%"
     assert between(None) == between([0.5]) == ""

@@ -58,7 +58,7 @@ def test_it_tells_the_interval_of_each_value():
     before = BEFORE | {"intervals": {"margin": [-0.5, 0.5]}}
     after = AFTER | {"intervals": {"accuracy": [0.8, 0.925], "margin": [1.0, 1.5]}, "length_controlled": 0.75}
     found = {change.title: change for change in results_in_words({"before": before, "after": after}).changes}
-    assert (found["Accuracy"].spread, found["Accuracy"].after_spread) == ((0.8, 0.925), "80.0% to 92.5%")
+    assert (found["Accuracy"].spread, found["Accuracy"].after_spread) == ((0.8, 0.925), "80.0–92.5%")
     assert (found["Margin"].before_spread, found["Margin"].after_spread) == ("-0.5 to 0.5", "1 to 1.5")
     assert found["Margin"].spread is None
     assert found["Accuracy, length controlled"].after == "75.0%"

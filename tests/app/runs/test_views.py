@@ -210,7 +210,7 @@ def test_it_shows_what_stands_behind_the_figures(ada_browser: TestClient, ready:
     before = {"accuracy": 0.5, "samples": [sample | {"text": "It is <12>.", "right": False}]}
     page = ada_browser.get(f"/runs/{a_run(results={'before': before, 'after': after})}").text
     for words in (
-        "70.0% to 80.0%",
+        "70.0–80.0%",
         "&lt;forum&gt;",
         "It is &lt;12&gt;.",
         "7 + &lt;b&gt;5&lt;/b&gt;?",
