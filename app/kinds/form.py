@@ -2,6 +2,9 @@
 
 Each button of a form is named `choice`. Its value is what was chosen, and after a space what else the button says: the
 strength behind a response's id, the reason behind `skip`. One button is then one whole answer, also without JavaScript.
+
+The fields of a dimension are called by its name and not by its place: whoever runs the project may change the order while
+somebody looks at the form.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +38,7 @@ def read_rest(form: Mapping[str, str], response_ids: Sequence[UUID], asked: Aske
     if what == "skip":
         return Verdict(what, comment=comment, skip_reason=detail or read_words(form, "skip_words"))
     answers = {
-        name: read_tiers(form, f"dimension.{place}", response_ids) for place, name in enumerate(asked.dimensions)
+        name: read_tiers(form, f"dimension.{name}", response_ids) for name in asked.dimensions
     }
     return Verdict(what, comment=comment, dimensions={name: tiers for name, tiers in answers.items() if tiers})
 
@@ -47,9 +50,9 @@ def write_rest(verdict: Verdict, asked: Asked, write_tiers: WriteTiers) -> dict[
         form["choice"] += f" {verdict.skip_reason}"
     elif verdict.skip_reason:
         form["skip_words"] = verdict.skip_reason
-    for place, name in enumerate(asked.dimensions):
+    for name in asked.dimensions:
         if name in verdict.dimensions:
-            form |= write_tiers(f"dimension.{place}", verdict.dimensions[name])
+            form |= write_tiers(f"dimension.{name}", verdict.dimensions[name])
     return form
 
 

@@ -36,8 +36,8 @@ def test_a_half_written_comment_and_half_answered_questions_survive_a_reload(vis
     write_comment(page)
     page.reload()
     assert page.locator(COMMENT).input_value() == WORDS
-    assert page.locator("[name='dimension.0']:checked").count() == 1
-    assert page.locator("[name='dimension.1']:checked").count() == 0
+    assert page.locator("[name='dimension.Honest']:checked").count() == 1
+    assert page.locator("[name='dimension.Kind']:checked").count() == 0
     for key in "37":
         page.keyboard.press(key)
     saved(page, f"Saved: B is much better. Honest: A. Kind: equal. Comment: “{WORDS}”")

@@ -261,10 +261,26 @@ def test_dimensions_and_the_comment_are_stored_and_shown_back(ben_browser: TestC
         project = open_project(session, "asked", "pair", ben, dimensions=["Honest", "Kind"], comments="required")
         open_item(session, project, "First?", ["one", "two"])
     form = form_of(ben_browser.get("/projects/asked/judge").text)
-    said = {"choice": form["A"], "dimension.0": form["B"], "dimension.1": "tie", "comment": "B lies less."}
+    said = {"choice": form["A"], "dimension.Honest": form["B"], "dimension.Kind": "tie", "comment": "B lies less."}
     saved = ben_browser.post("/projects/asked/turn", data=form | said, headers=HTMX).text
     assert "Saved: A is better. Honest: B. Kind: equal. Comment: “B lies less.”" in saved
     assert judgments()[0].dimensions["Kind"] == {form["A"]: 1, form["B"]: 1}
+
+
+def test_an_answer_stays_with_its_dimension_when_their_order_is_changed_meanwhile(
+    ben_browser: TestClient, ben: User
+) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "asked", "pair", ben, dimensions=["Honest", "Kind"])
+        open_item(session, project, "First?", ["one", "two"])
+    page = ben_browser.get("/projects/asked/judge").text
+    (of_honest,) = re.findall(r'Honest.*?name="([^"]+)"', page, re.DOTALL)[:1]
+    with db.work_unit() as session:
+        session.get_one(Project, project.id).dimensions = ["Kind", "Honest"]
+    form = form_of(page)
+    said = form | {"choice": "tie", of_honest: form["B"]}
+    ben_browser.post("/projects/asked/turn", data=said, headers=HTMX)
+    assert judgments()[0].dimensions == {"Honest": {form["A"]: 2, form["B"]: 1}}
 
 
 @pytest.mark.parametrize(
@@ -283,7 +299,7 @@ def test_what_is_refused_is_named_beside_its_field_and_nothing_is_lost(ben_brows
         project = open_project(session, "strict", "pair", ben, **asks)
         open_item(session, project, "First?", ["one", "two"])
     form = form_of(ben_browser.get("/projects/strict/judge").text)
-    said = {"choice": form["B"], "comment": KEPT, "dimension.0": form["A"]}
+    said = {"choice": form["B"], "comment": KEPT, "dimension.Honest": form["A"]}
     for headers in (HTMX, {}):
         refused = ben_browser.post("/projects/strict/turn", data=form | said, headers=headers)
         assert refused.status_code == 422

@@ -77,14 +77,14 @@ def test_only_what_the_project_offers_is_taken():
 
 
 def test_each_dimension_is_answered_for_itself():
-    form = {"choice": str(A), "dimension.0": str(B), "dimension.1": "tie"}
+    form = {"choice": str(A), "dimension.honest": str(B), "dimension.kind": "tie"}
     verdict = pair.check(pair.read(form, [A, B], ALL), [A, B], ALL)
     assert verdict.tiers == {A: 1, B: 2}
     assert verdict.dimensions == {"honest": {A: 2, B: 1}, "kind": {A: 1, B: 1}}
 
 
 def test_a_dimension_may_be_left_open_and_is_then_not_stored():
-    form = {"choice": "tie", "dimension.0": "", "dimension.1": str(A)}
+    form = {"choice": "tie", "dimension.honest": "", "dimension.kind": str(A)}
     assert pair.read(form, [A, B], ALL).dimensions == {"kind": {A: 1, B: 2}}
 
 
@@ -95,5 +95,5 @@ def test_a_dimension_that_the_project_has_not_is_named():
 
 def test_an_answer_that_is_none_names_its_field():
     with pytest.raises(BadJudgment) as refusal:
-        pair.read({"choice": "tie", "dimension.1": "banana"}, [A, B], ALL)
-    assert refusal.value.field == "dimension.1"
+        pair.read({"choice": "tie", "dimension.kind": "banana"}, [A, B], ALL)
+    assert refusal.value.field == "dimension.kind"

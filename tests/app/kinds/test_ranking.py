@@ -72,11 +72,11 @@ def test_without_ties_every_response_has_a_place_of_its_own():
 
 
 def test_a_dimension_has_numbers_of_its_own_for_all_or_for_none():
-    asked_for = {f"dimension.0.{key}": str(place) for key, place in zip(IDS, (3, 1, 1, 4), strict=True)}
+    asked_for = {f"dimension.honest.{key}": str(place) for key, place in zip(IDS, (3, 1, 1, 4), strict=True)}
     said = ranking.check(ranking.read(form(1, 2, 3, 4) | asked_for, IDS, ALL), IDS, ALL)
     assert said.dimensions == {"honest": tiers(2, 1, 1, 3)}
     assert ranking.read(form(1, 2, 3, 4) | dict.fromkeys(asked_for, ""), IDS, ALL).dimensions == {}
-    asked_for[f"dimension.0.{IDS[2]}"] = ""
+    asked_for[f"dimension.honest.{IDS[2]}"] = ""
     with pytest.raises(BadJudgment) as refusal:
         ranking.read(form(1, 2, 3, 4) | asked_for, IDS, ALL)
-    assert refusal.value.field == f"dimension.0.{IDS[2]}"
+    assert refusal.value.field == f"dimension.honest.{IDS[2]}"
