@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.access import Person
+from app.db import insert_rows
 from app.errors import BadInput, Conflict, NotFound
 from app.kinds import Asked, Verdict, kind_named
 from app.language import gettext
@@ -193,9 +193,7 @@ def _put_tuples_in_force(session: Session, item: Item, said: Sequence[Judgment])
     ]
     if rows:
         session.execute(
-            insert(Preference)
-            .values(rows)
-            .on_conflict_do_update(
+            insert_rows(Preference, rows).on_conflict_do_update(
                 index_elements=["judgment_id", "chosen_id", "rejected_id"], set_={"is_current": True}
             )
         )

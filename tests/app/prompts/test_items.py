@@ -221,3 +221,26 @@ def test_the_verbs_want_an_item_that_is_held(ada: User):
         assert isinstance(managed, Managed)
         held = session.execute(text("SELECT count(*) FROM pg_locks WHERE relation = 'item'::regclass")).scalar_one()
         assert held >= 1
+
+
+def test_gold_that_a_crowd_has_put_in_order_can_be_ordinary_again(ada: User, ben: User):
+    project = queued(ben, items=1, responses=12, gold_share=0)
+    keys = value("SELECT response_ids FROM item")
+    changed(ada, project, items.make_gold, answer=Verdict("tie", dict.fromkeys(keys, 1)), is_training=True)
+    judged(ben, claimed(ben, project))
+    write("""
+        WITH crowd AS (
+            INSERT INTO "user" (email, name, role, judge_kind)
+            SELECT n || '@crowd.example', n, 'annotator', 'human' FROM generate_series(1, 150) AS n RETURNING id
+        ), turn AS (
+            INSERT INTO assignment (project_id, item_id, user_id, state, seed, shown_order, expires_at)
+            SELECT project_id, item_id, crowd.id, state, seed, shown_order, expires_at FROM assignment, crowd
+            RETURNING id, user_id
+        )
+        INSERT INTO judgment (
+            project_id, assignment_id, item_id, user_id, judge_kind, outcome, tiers, client_key, counted)
+        SELECT project_id, turn.id, item_id, turn.user_id, judge_kind, outcome, tiers, client_key, counted FROM judgment, turn
+    """)
+    changed(ada, project, items.make_ordinary)
+    assert value("SELECT count(*) FROM preference WHERE is_current") == 151 * 66
+    assert slots_that_do_not_add_up() == []
