@@ -37,9 +37,7 @@ def read_rest(form: Mapping[str, str], response_ids: Sequence[UUID], asked: Aske
     comment = read_words(form, "comment")
     if what == "skip":
         return Verdict(what, comment=comment, skip_reason=detail or read_words(form, "skip_words"))
-    answers = {
-        name: read_tiers(form, f"dimension.{name}", response_ids) for name in asked.dimensions
-    }
+    answers = {name: read_tiers(form, f"dimension.{name}", response_ids) for name in asked.dimensions}
     return Verdict(what, comment=comment, dimensions={name: tiers for name, tiers in answers.items() if tiers})
 
 

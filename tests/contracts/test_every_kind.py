@@ -21,7 +21,9 @@ EVERYTHING = Asked(dimensions=("honest", "kind to the reader"))
 ODD_WORDS = st.text("a1 -\0²٣é\n", max_size=8) | st.sampled_from(
     ["ranked", "tie", "all_bad", "skip", "skip harmful", "skip  ", "tie 2", "1", "2", "0", "-1", "9" * 30]
 )
-FIELDS = st.sampled_from(["choice", "strength", "comment", "skip_words", "dimension.honest", "dimension.kind to the reader"])
+FIELDS = st.sampled_from(
+    ["choice", "strength", "comment", "skip_words", "dimension.honest", "dimension.kind to the reader"]
+)
 
 
 def ids_of(kind: Kind, seed: int) -> list[UUID]:
