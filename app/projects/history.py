@@ -49,15 +49,47 @@ def _role(role: str) -> str:
 
 
 def _changes(detail: Mapping[str, Any]) -> str:
-    """The fields by their names in the API, with both values where they are short: judgments_per_item 1 → 3."""
+    """The settings as their form names them, with both values where they are short: Judgments per item: 1 → 3."""
     values: Mapping[str, Any] = detail.get("values", {})
-    return ", ".join(_change(field, values.get(field)) for field in detail.get("changed", ()))
+    return "; ".join(_change(field, values.get(field)) for field in detail.get("changed", ()))
 
 
 def _change(field: str, values: list[Any] | None) -> str:
-    return f"{field} {_short(values[0])} → {_short(values[1])}" if values else field
+    words = _settings().get(field, field)
+    return f"{words}: {_short(field, values[0])} → {_short(field, values[1])}" if values else words
 
 
-def _short(value: Any) -> str:
-    words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _short(field: str, value: Any) -> str:
+    several = value if isinstance(value, list) else [value]
+    words = ", ".join(_value(field, one) for one in several) or "–"
     return words if len(words) <= 60 else words[:60] + "…"
+
+
+def _value(field: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if field in {"gold_share", "repeat_share"}:
+        return f"{100 * value:g}"  # the form asks in percent
+    choices = {
+        "comments": {"off": _("not taken"), "optional": _("may be written"), "required": _("must be written")},
+        "item_order": {"random": _("random"), "imported": _("as imported"), "priority": _("by priority")},
+        "outcomes": {"ranked": _("ranked"), "tie": _("equally good"), "all_bad": _("all bad"), "skip": _("skipped")},
+    }
+    return choices.get(field, {}).get(value, str(value))
+
+
+def _settings() -> dict[str, str]:
+    return {
+        "name": _("Name"),
+        "guidelines": _("Guidelines"),
+        "judgments_per_item": _("Judgments per item"),
+        "outcomes": _("Answers besides the choice"),
+        "asks_strength": _("How much better"),
+        "dimensions": _("Dimensions"),
+        "comments": _("Comments"),
+        "comment_min_length": _("Least length of a comment that must be written"),
+        "lease_minutes": _("Minutes until an item is given to somebody else"),
+        "item_order": _("Order in which items are handed out"),
+        "gold_share": _("Turns spent on items with a known answer, in percent"),
+        "repeat_share": _("Turns spent on items that the same person has judged before, in percent"),
+    }

@@ -132,16 +132,21 @@ def test_links_end_with_the_managing_of_whoever_made_them(
 
 
 def test_what_was_done_is_told_to_the_owner(managed: None, ben_browser: TestClient, cleo: User):
-    ben_browser.post(f"{HERE}/settings", data={"name": "Words", "judgments_per_item": "3"})
+    ben_browser.post(
+        f"{HERE}/settings",
+        data={"name": "Words", "judgments_per_item": "3", "gold_share": "20", "comments": "required"},
+    )
     ben_browser.post(f"{HERE}/members", data={"email": "cleo@example.org"})
     ben_browser.post("/tokens", data={"scopes": ["read"], "name": "words"})  # a subject of anybody's choice
     ben_browser.post("/projects/words/import", files={"file": ("a.jsonl", b'{"prompt": "x", "responses": ["a", "b"]}')})
     page = ben_browser.get(f"{HERE}/history").text
-    assert "judgments_per_item 1 → 3" in page
+    assert "Judgments per item: 1 → 3" in page
+    assert "Turns spent on items with a known answer, in percent: 5 → 20" in page
+    assert "Comments: may be written → must be written" in page
     assert "added Cleo as annotator" in page
     assert "imported a.jsonl; new items: 1" in page
     assert "token" not in page.split("<main")[1]
-    assert page.index("imported") < page.index("added Cleo") < page.index("judgments_per_item")
+    assert page.index("imported") < page.index("added Cleo") < page.index("Judgments per item")
 
 
 def test_the_history_goes_on_by_pages_and_keeps_to_its_project(managed: None, ben: User, ben_browser: TestClient):
