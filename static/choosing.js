@@ -20,6 +20,7 @@ function mark() {
 document.addEventListener("change", (event) => {
   const question = event.target.closest("[data-question='']");
   if (!question) return;
+  if (document.querySelector("#notices .notice--floating")) say("");
   if (question.querySelector("input:focus-visible")) unanswered()?.querySelector("input").focus() ?? document.activeElement.blur();
   mark();
 });

@@ -181,6 +181,7 @@ def test_a_digit_that_the_marked_question_does_not_know_saves_nothing(visit: Ope
     page.get_by_text("First comes “honest”: 1, 2 or 3, and 0 leaves it open.").wait_for()
     for digit in "10":
         page.keyboard.press(digit)
+    assert page.get_by_text("First comes").count() == 0
     assert choice.locator("kbd").is_visible()
     assert judgments() == []
     page.keyboard.press("6")
