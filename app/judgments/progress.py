@@ -58,6 +58,7 @@ class Progress:
     """`today` begins at midnight UTC; `open_items` are left for this person, and with `are_more` at least these.
 
     Known answers and repeats are work like any other to whoever does it: a counter that stood still would tell them apart.
+    So `in_all` counts them, and what is left, where they are no part of, is said in tens where there may be some.
     `usual_s` is the median of the seconds that this person's newest judgments took, None until there are a few.
     """
 

@@ -256,6 +256,21 @@ def test_a_strength_is_a_button_of_its_own(ben_browser: TestClient, ben: User) -
     assert (stored.strength, stored.tiers[steps[-1][0]]) == (3, 1)
 
 
+def test_what_is_left_is_said_in_tens_where_some_turns_may_be_known_answers(ben_browser: TestClient, ben: User) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "watched", "pair", ben, gold_share=0.05)
+        for number in range(11):
+            open_item(session, project, f"Question {number}?", ["one", "two"])
+    page = ben_browser.get("/projects/watched/judge").text
+    for words in ("at least 10 left", "fewer than 10 left", "fewer than 10 left"):
+        form = form_of(page)
+        page = ben_browser.post("/projects/watched/turn", data=form | {"choice": form["A"]}, headers=HTMX).text
+        assert f" {words}" in page
+    with db.work_unit() as session:
+        session.get_one(Project, project.id).gold_share = 0
+    assert " 8 left" in ben_browser.get("/projects/watched/judge").text
+
+
 def test_dimensions_and_the_comment_are_stored_and_shown_back(ben_browser: TestClient, ben: User) -> None:
     with db.work_unit() as session:
         project = open_project(session, "asked", "pair", ben, dimensions=["Honest", "Kind"], comments="required")
