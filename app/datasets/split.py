@@ -101,13 +101,14 @@ def _declared(candidate: Candidate, field: str) -> Side:
     for side in SIDES:
         if candidate.value == side:
             return side
-    said = "has no" if candidate.value is None else f"has {candidate.value!r} in"
-    raise BadInput(
-        gettext(
-            "A record of the prompt “%(words)s” %(said)s “%(field)s”. To split by it, every record must hold “train” or “test” there; or split by a seed.",
+    if candidate.value is None:
+        lacks = gettext("A record of the prompt “%(words)s” has no “%(field)s”.", words=candidate.words, field=field)
+    else:
+        lacks = gettext(
+            "A record of the prompt “%(words)s” has %(value)s in “%(field)s”.",
             words=candidate.words,
-            said=said,
+            value=repr(candidate.value),
             field=field,
-        ),
-        field="split",
-    )
+        )
+    rule = gettext("To split by it, every record must hold “train” or “test” there; or split by a seed.")
+    raise BadInput(lacks + " " + rule, field="split")
