@@ -153,7 +153,7 @@ def _same(before: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
     """The judgment stored under this key, if it says the same. How long it took may differ: it is no part of it."""
     said = {
         "outcome": verdict.outcome,
-        "tiers": _by_text(dense(verdict.tiers)) or before["tiers"],
+        "tiers": _by_text(dense(verdict.tiers)) or (before["tiers"] if verdict.outcome == "tie" else {}),
         "dimensions": _dimensions_by_text(verdict.dimensions),
         "strength": verdict.strength,
         "comment": verdict.comment,

@@ -119,6 +119,13 @@ def test_a_double_click_stores_one_judgment(ben: User):
     assert slots_that_do_not_add_up() == []
 
 
+def test_an_order_without_its_places_is_no_replay_of_one_with_them(ben: User):
+    turn = claimed(ben, queued(ben, items=1))
+    judged(ben, turn, key="once")
+    with pytest.raises(Conflict, match="something else"):
+        judged(ben, turn, key="once", outcome="ranked")
+
+
 def test_a_bad_judgment_leaves_the_turn_open(ben: User):
     project = queued(ben, items=1)
     turn = claimed(ben, project)
