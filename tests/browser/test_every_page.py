@@ -49,6 +49,9 @@ ADAS = {
 PARTS = {
     "/": "leads to the projects",
     "/projects/{slug}/live": "part of /projects/{slug}",
+    "/people/invitations": "leads to /people",
+    "/people/passwords": "leads to /people",
+    "/projects/{slug}/invitations": "leads to the people of a project",
     "/runs/new/launch_form": "part of /runs/new",
     "/runs/{run_id}/progress": "part of /runs/{run_id}",
 }
