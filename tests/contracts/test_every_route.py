@@ -95,6 +95,8 @@ BROWSERS = {
     "GET /people": Line("admins", "/people"),
     "POST /people": Line("admins", "/people"),
     "POST /people/members": Line("admins", "/people/members", body={"email": "ada@example.org", "project": "words"}),
+    "GET /people/passwords": Line("admins", "/people/passwords"),
+    "GET /people/invitations": Line("admins", "/people/invitations"),
     "POST /people/passwords": Line("admins", "/people/passwords", body={"email": "ben@example.org"}),
     "POST /people/invitations": Line("admins", "/people/invitations"),
     "POST /people/invitations/{invitation_id}/revoke": Line("admins", "/people/invitations/999/revoke"),
@@ -115,6 +117,7 @@ BROWSERS = {
     "GET /projects/{slug}/live": Line("managers", "/projects/words/live"),
     "GET /projects/{slug}/people": Line("managers", "/projects/words/people"),
     "GET /projects/{slug}/history": Line("managers", "/projects/words/history"),
+    "GET /projects/{slug}/invitations": Line("managers", "/projects/words/invitations"),
     "POST /projects/{slug}/invitations": Line("managers", "/projects/words/invitations"),
     "POST /projects/{slug}/invitations/{invitation_id}/revoke": Line(
         "managers", "/projects/words/invitations/999/revoke"
