@@ -19,7 +19,7 @@ from app.db import work_unit
 from app.models import Trainer
 from worker.methods import METHODS, describe
 
-PACKAGES = ("tiebreak", "torch", "transformers", "peft")
+PACKAGES = ("tiebreak", "torch", "transformers", "peft", "bitsandbytes")
 
 
 def main(name: str) -> None:

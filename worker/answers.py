@@ -12,7 +12,7 @@ Shape key: P prompts, T tokens.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from worker.agreement import Figures
 from worker.groups import Group
 from worker.intervals import mean_interval, share_interval
 from worker.policy import Model
+from worker.processes import count, worked_out
 from worker.tokens import cut_prompt, prompt_ids
 
 QUESTIONS = 256
@@ -117,17 +118,15 @@ def greedy(model: Model, prompts: Sequence[tuple[int, ...]], max_new_tokens: int
 
     What has no end token within ``max_new_tokens`` is cut there.
     """
-    answers: dict[int, Answer] = {}
-    for places in _like_lengths(prompts):
-        made = _continue(model, [prompts[place] for place in places], max_new_tokens)
-        answers |= dict(zip(places, made, strict=True))
-    return [answers[place] for place in range(len(prompts))]
 
+    def cut(places: list[int]) -> list[list[int]]:
+        order = sorted(places, key=lambda place: len(prompts[place]))
+        return [order[start : start + ANSWERS_AT_ONCE] for start in range(0, len(order), ANSWERS_AT_ONCE)]
 
-def _like_lengths(prompts: Sequence[tuple[int, ...]]) -> Iterator[list[int]]:
-    order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
-    for start in range(0, len(order), ANSWERS_AT_ONCE):
-        yield order[start : start + ANSWERS_AT_ONCE]
+    def go_on(places: list[int]) -> list[Answer]:
+        return _continue(model, [prompts[place] for place in places], max_new_tokens)
+
+    return worked_out([len(prompt) for prompt in prompts], cut, go_on)
 
 
 @torch.no_grad()
@@ -140,7 +139,9 @@ def _continue(model: Model, prompts: Sequence[tuple[int, ...]], max_new_tokens: 
         [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=model.device
     )
     how = GenerationConfig(do_sample=False, max_new_tokens=max_new_tokens, pad_token_id=pad, eos_token_id=end)
-    made_PT: Any = model.network.generate(input_ids=ids_PT, attention_mask=attention_PT, generation_config=how)
+    made_PT: Any = model.network.generate(
+        input_ids=ids_PT, attention_mask=attention_PT, generation_config=how, synced_gpus=count() > 1
+    )
     return [_answer(model, row, end) for row in made_PT[:, width:].tolist()]
 
 

@@ -9,6 +9,7 @@ org/name, …@revision     from the hub, fetched by `transformers` itself
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from sqlalchemy import select
@@ -18,7 +19,7 @@ from app.errors import BadInput
 from app.models import Checkpoint
 from app.settings import get_settings
 from app.storage import Stored, fetch
-from worker import policy, starter
+from worker import four_bit, policy, starter
 from worker.groups import Group
 from worker.policy import Kind, Model
 
@@ -33,19 +34,26 @@ class Order:
     words: str
     kind: Kind
     lora_rank: int
+    base_weights: str = four_bit.FULL
 
 
 def start_model(order: Order, groups: Sequence[Group], folder: Path, device: torch.device) -> tuple[Model, str]:
     """The model before its first step, and what exactly it is. ``folder`` takes the files that must be fetched."""
+    how: dict[str, Any] = {"lora_rank": order.lora_rank, "device": device}
+    if order.base_weights == four_bit.FOUR_BIT:
+        four_bit.refuse_what_cannot_be(order.lora_rank)
+        if order.words == BLANK:
+            raise BadInput("A blank model has weights that must learn: leave base_weights full.", field="base_weights")
     if order.words == BLANK:
         network, tokenizer = starter.blank(groups)
-        model = policy.prepare(order.kind, network, tokenizer, lora_rank=order.lora_rank, device=device)
+        model = policy.prepare(order.kind, network, tokenizer, **how)
         return model, "blank: new weights and a tokenizer learnt from this dataset"
+    how["base_weights"] = order.base_weights
     if order.words.startswith(("/", ".", "~")):
         source, exactly = allowed_folder(order.words), order.words
     elif "/" in order.words:
         refuse_folder(order.words)
-        return policy.load(order.kind, order.words, lora_rank=order.lora_rank, device=device), order.words
+        return policy.load(order.kind, order.words, **how), order.words
     else:
         checkpoint = find_checkpoint(order.words)
         if checkpoint.kind == "reward" and order.kind == "policy":
@@ -54,7 +62,7 @@ def start_model(order: Order, groups: Sequence[Group], folder: Path, device: tor
             )
         source = copy_checkpoint(checkpoint, folder)
         exactly = f"{checkpoint.name} v{checkpoint.version}, manifest {checkpoint.sha256}"
-    return policy.load(order.kind, source, lora_rank=order.lora_rank, device=device), exactly
+    return policy.load(order.kind, source, **how), exactly
 
 
 def refuse_folder(words: str) -> None:

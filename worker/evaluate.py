@@ -26,6 +26,7 @@ from worker.calibration import Link, calibration_figures, link_of
 from worker.groups import Group
 from worker.methods.settings import Training
 from worker.policy import Model, logp, rewards
+from worker.processes import worked_out
 
 Measure = Callable[[Model, Batch], Tensor]
 Values = Sequence[tuple[float, ...]]
@@ -50,12 +51,15 @@ def evaluate(
 @torch.no_grad()
 def measure(model: Model, groups: Sequence[EncodedGroup], what: Measure) -> list[tuple[float, ...]]:
     """One number for each response of each group, in the groups' order."""
-    found: list[tuple[float, ...]] = [()] * len(groups)
-    for places in model.batches(groups):
+
+    def cut(places: list[int]) -> list[list[int]]:
+        return [[places[each] for each in some] for some in model.batches([groups[place] for place in places])]
+
+    def ask(places: list[int]) -> list[tuple[float, ...]]:
         values = iter(what(model, model.batch([groups[place] for place in places])).tolist())
-        for place in places:
-            found[place] = tuple(next(values) for _ in groups[place].responses)
-    return found
+        return [tuple(next(values) for _ in groups[place].responses) for place in places]
+
+    return worked_out([group.tokens() for group in groups], cut, ask)
 
 
 def with_reference(model: Model, groups: Sequence[EncodedGroup]) -> list[EncodedGroup]:

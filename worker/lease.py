@@ -8,6 +8,7 @@ matches any more. Times are the database's own, so that the clocks of machines n
 Errors: what the database raises when it cannot be reached; the caller decides how long to bear that.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
@@ -21,15 +22,17 @@ from app.doorbell import ring
 from app.models import Checkpoint, Run, RunMetric
 from app.models.run import MAX_ATTEMPTS
 from app.settings import get_settings
+from worker.launch import MOST_PROCESSES
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to train a run, until its lease runs out or somebody else claims it. ``attempt`` counts from 1."""
+    """The right to train a run, until its lease runs out or somebody else claims it. ``attempt`` counts from 1; ``processes`` are to work on it."""
 
     run_id: int
     fence: int
     attempt: int
+    processes: int = 1
 
 
 class Standing(Enum):
@@ -62,11 +65,17 @@ def claim(run_id: int, owner: str) -> Claim | None:
                 error=None,
                 results={},
             )
-            .returning(Run.fence, Run.attempt)
+            .returning(Run.fence, Run.attempt, Run.settings)
         ).one_or_none()
         if taken is not None:  # an attempt begins at step 0; the curve of the one before would stand ahead of it
             session.execute(delete(RunMetric).where(RunMetric.run_id == run_id))
-    return Claim(run_id, taken.fence, taken.attempt) if taken else None
+    return Claim(run_id, taken.fence, taken.attempt, _processes(taken.settings)) if taken else None
+
+
+def _processes(settings: Mapping[str, Any]) -> int:
+    """How many the run asks for. What is no sensible number is left to one trainer to refuse in words."""
+    wanted = settings.get("processes", 1)
+    return wanted if type(wanted) is int and 1 <= wanted <= MOST_PROCESSES else 1
 
 
 def renew(held: Claim) -> Standing:

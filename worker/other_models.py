@@ -16,7 +16,7 @@ from worker.evaluate import measure
 from worker.groups import Group
 from worker.methods import Method
 from worker.methods.settings import IMPORTED, NO_REFERENCE, START, Training
-from worker.policy import Kind, Model, rewards
+from worker.policy import Kind, Model, pick_device, rewards, spread
 from worker.references import kept_reference
 from worker.tokens import encode
 
@@ -36,7 +36,7 @@ def with_what_models_say(
     elif reference != NO_REFERENCE:
         groups, asked["reference"] = with_other_reference(reference, groups, model, folder)
     if settings.scorer() != IMPORTED:
-        groups, asked["scored_by"] = with_scores(settings, examples, groups, model, folder)
+        groups, asked["scored_by"] = with_scores(settings, examples, groups, folder)
     return groups, asked
 
 
@@ -44,7 +44,7 @@ def with_other_reference(
     words: str, groups: Sequence[EncodedGroup], model: Model, folder: Path
 ) -> tuple[list[EncodedGroup], str]:
     """The groups with log π_ref by the policy of that name, and what it was. Raises BadInput if it reads text otherwise."""
-    other, exactly = _load(words, "policy", model, folder, field="reference")
+    other, exactly = _load(words, "policy", folder, field="reference")
     if other.tokenizer.get_vocab() != model.tokenizer.get_vocab():
         raise BadInput(
             f"“{words}” has another vocabulary than the base model, so it cannot be its reference.", field="reference"
@@ -53,14 +53,14 @@ def with_other_reference(
 
 
 def with_scores(
-    settings: Training, examples: Sequence[Group], groups: Sequence[EncodedGroup], model: Model, folder: Path
+    settings: Training, examples: Sequence[Group], groups: Sequence[EncodedGroup], folder: Path
 ) -> tuple[list[EncodedGroup], str]:
     """The groups with the scores of a reward model, which reads the same examples with its own tokenizer, and what it was.
 
     Raises BadInput when it has no opinion, as a policy's new reward head has none.
     """
     words = settings.scorer()
-    judge, exactly = _load(words, "reward", model, folder, field="scores")
+    judge, exactly = _load(words, "reward", folder, field="scores")
     theirs, _ = encode(examples, judge.tokenizer, settings.max_length)
     scores = measure(judge, theirs, rewards)
     found = {score for some in scores for score in some}
@@ -71,12 +71,13 @@ def with_scores(
     return [replace(group, scores=some) for group, some in zip(groups, scores, strict=True)], exactly
 
 
-def _load(words: str, kind: Kind, model: Model, folder: Path, *, field: str) -> tuple[Model, str]:
+def _load(words: str, kind: Kind, folder: Path, *, field: str) -> tuple[Model, str]:
     if words == BLANK:
         raise BadInput("A blank model has nothing to say about responses; name a checkpoint.", field=field)
     place = folder / field
     place.mkdir()
     try:
-        return start_model(Order(words, kind, 0), (), place, model.device)
+        other, exactly = start_model(Order(words, kind, 0), (), place, pick_device())
     except BadInput as problem:
         raise BadInput(f"{field}: {problem.message}", field=field) from problem
+    return spread(other), exactly

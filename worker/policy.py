@@ -18,7 +18,7 @@ Shape key: B × T the batch as the body sees it, N = B·T, R responses, M their 
 import random
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,8 +29,10 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from app.errors import BadInput
+from worker import four_bit
 from worker.batches import Batch, EncodedGroup, collate, micro_batches, pack
 from worker.logp import response_logp, token_logp
+from worker.processes import body_of, count, reshard, shard
 
 Kind = Literal["policy", "reward"]
 
@@ -67,7 +69,7 @@ class Model:
 
     @property
     def n_parameters(self) -> int:
-        return sum(weights.numel() for weights in self.network.parameters())
+        return sum(four_bit.numel(weights) for weights in self.network.parameters())
 
     def tokens_at_once(self) -> int:
         """Tokens of one micro-batch, padding included: as many as keep their activations within a memory budget.
@@ -94,13 +96,19 @@ class Model:
         return collate(groups, self.tokenizer.pad_token_id, self.device)
 
     def trainable(self) -> list[nn.Parameter]:
-        """The weights that training changes: all of them, or the adapters."""
+        """The weights that training changes: all of them, or the adapters; of several processes, our parts of them."""
+        reshard(self.network)
         return [weights for weights in self.network.parameters() if weights.requires_grad]
 
 
 def pick_device() -> torch.device:
-    """The GPU if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Where a model is loaded: on the GPU if there is one, else on the CPU, as also where each process keeps a part only."""
+    return torch.device("cuda" if torch.cuda.is_available() and count() == 1 else "cpu")
+
+
+def spread(model: Model) -> Model:
+    """The model with its weights spread over all processes of the run."""
+    return replace(model, device=shard(model.network, model.device))
 
 
 def seed_everything(seed: int) -> None:
@@ -109,7 +117,9 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def load(kind: Kind, source: Path | str, *, lora_rank: int, device: torch.device) -> Model:
+def load(
+    kind: Kind, source: Path | str, *, lora_rank: int, device: torch.device, base_weights: str = four_bit.FULL
+) -> Model:
     """A model to train from a folder (Path) or a hub name (str, `org/name` or `org/name@revision`). Raises BadInput with what can be done about it."""
     safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": isinstance(source, Path)}
     if isinstance(source, str) and "@" in source:
@@ -117,7 +127,9 @@ def load(kind: Kind, source: Path | str, *, lora_rank: int, device: torch.device
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **safe)
         auto = AutoModelForCausalLM if kind == "policy" else AutoModelForSequenceClassification
-        extra = {} if kind == "policy" else {"num_labels": 1}
+        extra: dict[str, Any] = {} if kind == "policy" else {"num_labels": 1}
+        if base_weights == four_bit.FOUR_BIT:
+            extra |= four_bit.how_to_load(device)
         network, report = auto.from_pretrained(
             source, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **safe, **extra
         )
@@ -127,6 +139,7 @@ def load(kind: Kind, source: Path | str, *, lora_rank: int, device: torch.device
             "tokenizer and safetensors weights that transformers knows without extra code.",
             field="base_model",
         ) from problem
+    four_bit.compute_alike(network)
     settle_missing(kind, network, set(report["missing_keys"]), str(source))
     return prepare(kind, network, tokenizer, lora_rank=lora_rank, device=device)
 
@@ -181,7 +194,7 @@ def check_head(network: Any) -> None:
 
     Some architectures scale or cap their logits between the two. Training those here would be quietly wrong.
     """
-    ids_BT = torch.arange(8)[None] % network.config.get_text_config().vocab_size
+    ids_BT = torch.arange(8, device=network.device)[None] % network.config.get_text_config().vocab_size
     network.eval()
     head = network.get_output_embeddings()
     hidden_BTD = network.base_model(input_ids=ids_BT, use_cache=False).last_hidden_state
@@ -213,7 +226,7 @@ def hidden(model: Model, batch: Batch) -> Tensor:
     else:
         how = {"attention_mask": batch.attention_BT.long()}
     with computing(model):
-        hidden_BTD: Tensor = model.network.base_model(input_ids=batch.ids_BT, use_cache=False, **how).last_hidden_state
+        hidden_BTD: Tensor = body_of(model.network)(input_ids=batch.ids_BT, use_cache=False, **how).last_hidden_state
     return (
         hidden_BTD.flatten(0, 1) if model.precision == torch.float32 else hidden_BTD.flatten(0, 1).to(model.precision)
     )
@@ -257,7 +270,10 @@ def adapters_off(model: Model) -> AbstractContextManager[Any]:
 
 def merged(model: Model) -> Any:
     """The network as plain `transformers` weights: adapters, if any, added into the weights they adapt."""
-    return model.network if model.adapted is None else model.adapted.merge_and_unload()
+    if model.adapted is None:
+        return model.network
+    is_rounded = getattr(model.network, "is_loaded_in_4bit", False)
+    return four_bit.merged(model.adapted) if is_rounded else model.adapted.merge_and_unload()
 
 
 def _first_line(problem: Exception) -> str:

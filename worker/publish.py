@@ -16,6 +16,7 @@ from typing import Any
 from app.models import Dataset, Run
 from app.storage import Stored, sha256_of, store_file
 from worker.policy import Model, merged
+from worker.processes import is_first, unshard_for_good
 from worker.report import Report
 
 MANIFEST = "manifest.json"
@@ -24,7 +25,13 @@ LOADED_WITH = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequence
 
 
 def publish(report: Report, run: Run, dataset: Dataset, model: Model, results: dict[str, Any], folder: Path) -> None:
-    """Write the folder, store its files, then close the run with its checkpoint. Raises Fenced if it is ours no more."""
+    """Write the folder, store its files, then close the run with its checkpoint. Raises Fenced if it is ours no more.
+
+    Several processes bring their weights together, and the first publishes.
+    """
+    unshard_for_good(model.network)
+    if not is_first():
+        return
     folder.mkdir()
     if model.adapted is not None and run.facts["settings"]["adapter"] != "merged":
         save_adapter(model, str(run.facts["started_from"]), folder / ADAPTER)

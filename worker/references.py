@@ -24,6 +24,7 @@ from app.storage import storage
 from worker.batches import EncodedGroup
 from worker.evaluate import measure
 from worker.policy import Model, adapters_off, logp
+from worker.processes import gathered, is_first, plain
 
 Values = list[tuple[float, ...]]
 
@@ -31,11 +32,12 @@ Values = list[tuple[float, ...]]
 def kept_reference(model: Model, groups: Sequence[EncodedGroup]) -> list[EncodedGroup]:
     """The groups with log π_ref of every response, by the model without its adapters as it is now: before the first step."""
     key = key_of(model, groups)
-    values = _read(key, groups)
+    values = gathered(_read(key, groups))[0]  # of several processes all do as the first
     if values is None:
         with adapters_off(model):
             values = measure(model, groups, logp)
-        _write(key, values)
+        if is_first():
+            _write(key, values)
     return [replace(group, reference=each) for group, each in zip(groups, values, strict=True)]
 
 
@@ -54,7 +56,7 @@ def key_of(model: Model, groups: Sequence[EncodedGroup]) -> str:
     for name, weights in sorted(model.network.state_dict().items()):
         if ".lora_" in name:
             continue
-        whole = weights.detach().contiguous().cpu()
+        whole = plain(weights.detach()).contiguous().cpu()
         digest.update(f"\n{name.replace('.base_layer', '')} {whole.dtype} {tuple(whole.shape)}\n".encode())
         digest.update(whole.flatten().view(torch.uint8).numpy().data)
     for group in groups:

@@ -153,3 +153,11 @@ class Report:
         mine = update(Run).where(Run.id == self.run_id, Run.fence == self.fence, Run.state == "running")
         if session.execute(mine.values(**values).returning(Run.id)).one_or_none() is None:
             raise Fenced
+
+
+class Listener(Report):
+    """For a process that works on a run whose first process speaks for it: it says nothing, unless it alone must say why it failed."""
+
+    def stage(self, words: str, **values: Any) -> None: ...
+
+    def step(self, number: int, total: int, seconds_left: float, figures: Figures) -> None: ...

@@ -1,7 +1,8 @@
 """The loop of training: batches, gradients, AdamW, and what each step measured.
 
 A step looks at ``groups_per_step`` groups, in as many micro-batches as their tokens need. Each micro-batch's summed loss is
-divided by the share of the whole step, known before the first backward pass, so how a step is cut up changes nothing.
+divided by the share of the whole step, known before the first backward pass, so it changes nothing how a step is cut up, nor
+how many processes work on it (`processes.py`).
 Groups come in a new random order in each epoch; the last step of an epoch may be smaller.
 
 The learning rate rises linearly over the first tenth of the steps (at most 100) and then falls linearly to a twentieth of
@@ -13,6 +14,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -22,6 +24,7 @@ from worker.groups import Group
 from worker.methods import START, Method
 from worker.methods.settings import Training
 from worker.policy import Model
+from worker.processes import gathered, in_step, own_share, plain
 
 CLIP_NORM = 1.0
 START_TOLERANCE = 1e-3
@@ -85,7 +88,7 @@ def train_steps(model: Model, method: Method, settings: Training, groups: Sequen
         figures = accumulate(model, method, settings, [groups[place] for place in chosen])
         if number == 0:
             check_start(method, settings, figures)
-        norm = float(torch.nn.utils.clip_grad_norm_(weights, CLIP_NORM))
+        norm = float(plain(torch.nn.utils.clip_grad_norm_(weights, CLIP_NORM)))
         if not math.isfinite(norm + figures["loss"]):
             raise BadInput(
                 f"At step {number} the loss was {figures['loss']:.4g} and the norm of its gradient {norm:.4g}: training has come "
@@ -99,24 +102,46 @@ def train_steps(model: Model, method: Method, settings: Training, groups: Sequen
         yield Step(number, total, figures, (now - began) / (number + 1) * (total - number - 1))
 
 
+class Seen(NamedTuple):
+    """What one micro-batch measured: its part of the step's loss, its tokens, and sums with their counts (`Tally`)."""
+
+    loss: float
+    tokens: int
+    right: float
+    margin: float
+    pairs: int
+    furthest: float | None
+    means: dict[str, tuple[float, float]]
+
+
 def accumulate(model: Model, method: Method, settings: Training, groups: Sequence[EncodedGroup]) -> Figures:
     """Add the gradient of the mean loss of these groups to the weights; returns what they measured."""
-    batches = [model.batch([groups[place] for place in places]) for places in model.batches(groups)]
-    whole = sum(float(method.share(batch, settings)) for batch in batches)
+    share = [groups[place] for place in own_share([group.tokens() for group in groups])]
+    batches = [model.batch([share[place] for place in places]) for places in model.batches(share)]
+    whole = sum(gathered(sum(float(method.share(batch, settings)) for batch in batches)))
+    seen: list[Seen] = []
+    for batch, counts in in_step(batches, lambda: model.batch(groups[:1])):
+        tally = method.loss(model, batch, settings)
+        part = tally.loss / whole if counts else tally.loss * 0
+        part.backward()  # type: ignore[no-untyped-call]  # torch does not type it
+        if counts:
+            told = (tally.right, tally.margin, tally.pairs, tally.furthest, tally.means | batch.measured)
+            seen.append(Seen(part.item(), batch.n_tokens(), *told))
+    return figures_of([each for part in gathered(seen) for each in part])
+
+
+def figures_of(seen: Sequence[Seen]) -> Figures:
+    """A step's figures from all its micro-batches, whoever worked on them."""
     loss = right = margin = 0.0
     pairs = tokens = 0
-    furthest: list[float] = []
     means: dict[str, tuple[float, float]] = {}
-    for batch in batches:
-        tally = method.loss(model, batch, settings)
-        part = tally.loss / whole
-        part.backward()  # type: ignore[no-untyped-call]  # torch does not type it
-        loss, right, margin, pairs = loss + part.item(), right + tally.right, margin + tally.margin, pairs + tally.pairs
-        furthest += [] if tally.furthest is None else [tally.furthest]
-        for name, (value, count) in (tally.means | batch.measured).items():
+    for each in seen:
+        loss, tokens = loss + each.loss, tokens + each.tokens
+        right, margin, pairs = right + each.right, margin + each.margin, pairs + each.pairs
+        for name, (value, count) in each.means.items():
             before = means.get(name, (0.0, 0.0))
             means[name] = (before[0] + value, before[1] + count)
-        tokens += batch.n_tokens()
+    furthest = [each.furthest for each in seen if each.furthest is not None]
     figures: Figures = {"loss": loss, "tokens": tokens}
     figures |= {name: value / count for name, (value, count) in means.items() if count}
     figures |= {"largest_log_ratio": max(furthest)} if furthest else {}

@@ -84,6 +84,11 @@ def trainer_command(run_id: int, fence: int) -> list[str]:
     return [sys.executable, "-m", "worker.train", "--run", str(run_id), "--fence", str(fence)]
 
 
+def _launcher(processes: int) -> list[str]:
+    """What goes before the command where several processes train a run (`launch.py`)."""
+    return [sys.executable, "-m", "worker.launch", str(processes)] if processes > 1 else []
+
+
 def supervise(run_id: int, *, owner: str, lifeline: Lifeline, command: Command = trainer_command) -> None:
     """Train a run to its end, if it is there to be taken."""
     held = lease.claim(run_id, owner)
@@ -95,7 +100,7 @@ def supervise(run_id: int, *, owner: str, lifeline: Lifeline, command: Command =
     folder = get_settings().home / "runs" / str(run_id)
     log, scratch = folder / f"attempt-{held.attempt}" / "log.txt", folder / "scratch"
     try:
-        trainer = _start(command(run_id, held.fence), log, scratch)
+        trainer = _start([*_launcher(held.processes), *command(run_id, held.fence)], log, scratch)
     except OSError as problem:
         lease.close(held, "failed", f"The trainer could not be started: {problem}")
         return

@@ -22,7 +22,7 @@ import torch
 from app.errors import BadInput, Mistake
 from app.models import Dataset
 from app.storage import Corrupt, Stored, fetch
-from worker import exits
+from worker import exits, processes
 from worker.announce import device_in_words, versions
 from worker.base_model import Order, start_model
 from worker.batches import EncodedGroup
@@ -31,10 +31,10 @@ from worker.groups import Group, read_groups
 from worker.methods import find_method, read_settings
 from worker.methods.settings import Training
 from worker.other_models import with_what_models_say
-from worker.policy import Model, pick_device, seed_everything
+from worker.policy import Model, pick_device, seed_everything, spread
 from worker.publish import publish
 from worker.references import kept_reference
-from worker.report import Fenced, Report
+from worker.report import Fenced, Listener, Report
 from worker.sharing import with_shared_prompts
 from worker.steps import count_steps, peak_rate, train_steps, within_reach
 from worker.thrift import thrifty
@@ -50,6 +50,7 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     run, dataset = report.read()
     method = find_method(run.method)
     settings = read_settings(method, run.settings)
+    processes.join(settings.processes)
     seed_everything(settings.seed)
 
     report.stage("fetching the dataset")
@@ -59,9 +60,9 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
         raise BadInput(f"No group of {dataset.name} v{dataset.version} has what {method.NAME} needs: {method.NEEDS}.")
 
     report.stage("loading the base model")
-    order = Order(run.base_model, method.KIND, settings.lora_rank)
+    order = Order(run.base_model, method.KIND, settings.lora_rank, settings.base_weights)
     model, started_from = start_model(order, train_groups, folder, pick_device())
-    model = thrifty(model, settings.precision, settings.activation_checkpointing)
+    model = thrifty(spread(model), settings.precision, settings.activation_checkpointing)
     examples, groups, held_out, cut = into_tokens(model, settings, examples, test_groups)
     model, prompts = with_shared_prompts(model, [*groups, *held_out])
     run.facts = facts(model, started_from, asdict(settings) | {"learning_rate": peak_rate(method, model, settings)})
@@ -129,8 +130,8 @@ class StopSignal:
         signal.signal(signal.SIGTERM, self._note)
 
     def check(self) -> None:
-        """Raises Stopped where the process may end."""
-        if self.came:
+        """Raises Stopped where the process may end; several end together."""
+        if any(processes.gathered(self.came)):
             raise Stopped
 
     def _note(self, *_: Any) -> None:
@@ -142,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", type=int, required=True)
     parser.add_argument("--fence", type=int, required=True)
     given = parser.parse_args(arguments)
-    report = Report(given.run, given.fence)
+    report = (Report if processes.is_first() else Listener)(given.run, given.fence)
     try:
         return attempt(report)
     except Fenced:
@@ -171,6 +172,7 @@ def attempt(report: Report) -> int:
     except Fenced:
         raise
     except Exception as problem:  # noqa: BLE001 -- a bug of ours or of a library: the person gets its name, the log the rest
+        processes.let_the_cause_speak()
         return failed(
             report, f"{type(problem).__name__}: {problem}. This is a fault of the trainer; its log says more."
         )

@@ -11,6 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from app.errors import BadInput
+from worker.four_bit import BASE_WEIGHTS, FULL
+from worker.launch import MOST_PROCESSES
 
 LONGEST_TEXT = 200
 START = "start"
@@ -72,6 +74,19 @@ class Training:
         "off",
         choices=("off", "on"),
         help="Compute each layer again for its gradient: a third more time, far less memory.",
+    )
+    base_weights: str = setting(
+        FULL,
+        choices=BASE_WEIGHTS,
+        help="With lora_rank on a GPU with bitsandbytes: 4-bit holds the base model in an eighth of the memory, a little rounded; "
+        "what is published is in full again.",
+    )
+    processes: int = setting(
+        1,
+        low=1,
+        high=MOST_PROCESSES,
+        help="Share each step among this many processes, and the weights with it: one for each GPU of the trainer, for a model "
+        "or a speed that one GPU does not give. 1 gives the same numbers again each time.",
     )
 
     def scorer(self) -> str:

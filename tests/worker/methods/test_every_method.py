@@ -20,7 +20,7 @@ from worker.policy import Model
 from worker.tokens import encode
 
 SHARED = ["max_steps", "epochs", "learning_rate", "groups_per_step", "max_length", "too_long", "seed", "lora_rank"]
-SHARED += ["adapter", "precision", "activation_checkpointing"]
+SHARED += ["adapter", "precision", "activation_checkpointing", "base_weights", "processes"]
 
 
 def ready(method: Method, start: Model, groups: list[EncodedGroup]) -> list[EncodedGroup]:
