@@ -14,6 +14,7 @@ import orjson
 import psycopg
 from fastapi import Depends
 from psycopg.rows import dict_row
+from psycopg.types.numeric import Int8Dumper
 from sqlalchemy import (
     JSON,
     ColumnElement,
@@ -23,12 +24,14 @@ from sqlalchemy import (
     cast,
     column,
     create_engine,
+    event,
     func,
     literal,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.models import Table
 from app.settings import get_settings
@@ -40,11 +43,12 @@ Value = TypeVar("Value")
 def engine() -> Engine:
     """One pool per process. Times are UTC in every session; a statement that hangs is ended after a minute."""
     settings = get_settings()
-    return create_engine(
+    made = create_engine(
         psycopg_url(settings.database_url),
         pool_size=settings.pool_size,
         max_overflow=settings.pool_size,
         pool_pre_ping=False,
+        pool_use_lifo=True,  # those used last have their statements prepared and planned; the others may rest
         hide_parameters=True,  # errors are logged; hashes of passwords and what people wrote are not
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
@@ -56,6 +60,17 @@ def engine() -> Engine:
             "keepalives_idle": 30,
         },
     )
+    event.listen(made, "connect", _whole_numbers)
+    return made
+
+
+def _whole_numbers(connection: psycopg.Connection, record: ConnectionPoolEntry) -> None:
+    """They travel as `bigint` whatever their size, so a statement has one form, which is prepared and planned once.
+
+    psycopg would take the smallest type that fits, and prepare the same words again for each mixture of them.
+    """
+    del record
+    connection.adapters.register_dumper(int, Int8Dumper)
 
 
 def psycopg_url(url: str) -> str:

@@ -55,7 +55,12 @@ def language() -> str:
 
 def locale() -> Locale:
     """How numbers and dates are written here."""
-    return Locale.parse(language())
+    return _locale(language())
+
+
+@lru_cache
+def _locale(code: str) -> Locale:
+    return Locale.parse(code)
 
 
 def direction() -> str:

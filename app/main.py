@@ -85,7 +85,6 @@ PAGES: tuple[APIRouter, ...] = (
     project_people.router,
     projects_views.router,
     prompts_views.router,
-    judgments_views.router,
     differences.router,
     mine.router,
     imports_views.router,
@@ -165,6 +164,8 @@ class Compressed:
 
 def create_app() -> FastAPI:
     app = FastAPI(title="Tiebreak", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
+    # Routes are looked for in their order, so what every key press waits for comes first.
+    app.include_router(judgments_views.router, include_in_schema=False)
     for router in API:
         app.include_router(router, prefix="/api/v1", responses={"4XX": _PROBLEM})
     for router in PAGES:

@@ -77,6 +77,8 @@ def span(seconds: float) -> str:
 
 def number(value: float) -> str:
     """A count with its thousands apart, or a measure with three significant digits."""
+    if isinstance(value, int) and 0 <= value < 1000:
+        return str(value)  # as every language here writes it, and most numbers on a page are of these
     if isinstance(value, int) or float(value).is_integer():
         return format_decimal(int(value), "#,##0", locale=language.locale())
     return decimal(f"{value:.3g}") if abs(value) < 100 else number(round(value))
@@ -142,16 +144,16 @@ _kept: LRUCache[tuple[Macro, str, str], Markup] = LRUCache(1000)
 _one_at_a_time = Lock()
 
 
-def kept(macro: Macro, *values: object) -> Markup:
+def kept(macro: Macro, *values: object, **named: object) -> Markup:
     """What a macro says, remembered by language and values: for parts that are the same on everybody's page.
 
     The values must be such that `repr` shows all there is to them: words, numbers, and lists and mappings of these.
     """
-    key = (macro, repr(values), language.language())
+    key = (macro, repr((values, named)), language.language())
     with _one_at_a_time:
         said = _kept.get(key)
     if said is None:
-        said = Markup(macro(*values))  # noqa: S704 -- a template's own words, escaped there
+        said = Markup(macro(*values, **named))  # noqa: S704 -- a template's own words, escaped there
         with _one_at_a_time:
             _kept[key] = said
     return said
@@ -162,6 +164,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(ROOT / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,  # a template is code like any other: whoever changes one starts the server again
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],

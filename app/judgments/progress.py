@@ -1,15 +1,24 @@
-"""How far somebody is in a project: asked with every turn that is shown, so it is one statement and counts only so far.
+"""How far somebody is in a project: asked with every turn that is shown, so it costs the same whatever they have done.
 
-What is left is counted item by item, without those that this person has judged or has before them; the page adds the one
-that it shows. Once it has met `COUNTED_LEFT` of them, or looked at `LOOKED_AT` open items, the page says “at least”. That
-there are so many stays true for a while: for `REMEMBERED_S` seconds nobody counts again.
+Judgments are append-only, so what was counted once stays counted: each process remembers how far it counted for whom,
+and then looks at what is newer alone, which is one row after each key. A judgment counts one, its withdrawal takes one
+off. The lock that judging takes for a person in a project makes their judgments visible in the order of their ids, so
+nothing older can turn up later. It is remembered after the commit, since a transaction may yet come to nothing.
+
+What others do matters as well to what is left, so that is counted again after `REMEMBERED_S` seconds, and every time
+when the end is near. It is counted item by item, without those that this person has judged or has before them; the page
+adds the one that it shows. Once `COUNTED_LEFT` of them were met, or `LOOKED_AT` open items looked at, it says “at least”.
 """
 
+import time
 from dataclasses import dataclass
+from datetime import date, datetime
 from threading import Lock
+from typing import LiteralString
 
-from cachetools import TTLCache
-from sqlalchemy.orm import Session
+from cachetools import LRUCache
+from sqlalchemy import event
+from sqlalchemy.orm import Session, SessionTransaction
 
 from app.access import Person
 from app.db import fetch
@@ -18,39 +27,52 @@ from app.models import Project
 COUNTED_LEFT = 1000
 LOOKED_AT = 10_000
 REMEMBERED_S = 10
+NEAR_THE_END = 50
 # The time that an item takes is that of the newest ones: people become quicker.
 RECENT = 50
 FEWEST_FOR_A_MEDIAN = 3
 
+# A withdrawal has the outcome of what it takes back, and takes it off the day on which that was said.
+_NEWER: LiteralString = """
+    SELECT coalesce(max(id), %(newest)s) AS newest, coalesce(sum(one), 0) AS turns,
+        coalesce(sum(one) FILTER (WHERE outcome <> 'skip'), 0) AS in_all,
+        coalesce(sum(one) FILTER (WHERE outcome <> 'skip' AND said_at >= current_date), 0) AS today,
+        current_date AS day
+    FROM (
+        SELECT id, outcome, CASE WHEN withdrawn THEN -1 ELSE 1 END AS one,
+            CASE WHEN withdrawn THEN (
+                SELECT created_at FROM judgment AS old
+                WHERE old.assignment_id = judgment.assignment_id AND old.revision = judgment.revision - 1
+            ) ELSE created_at END AS said_at
+        FROM judgment
+        WHERE project_id = %(project_id)s AND user_id = %(person_id)s AND id > %(newest)s
+    ) AS said
+"""
+
 # The first two branches have the conditions of the indexes `ix_item_queue` and `ix_item_reserved`.
-_PROGRESS = """
+_AROUND: LiteralString = """
     WITH newest AS (
         SELECT duration_ms FROM judgment
         WHERE project_id = %(project_id)s AND user_id = %(person_id)s AND is_current AND outcome <> 'skip'
         AND duration_ms IS NOT NULL ORDER BY id DESC LIMIT %(recent)s
     ), open AS (
         (SELECT id FROM item WHERE project_id = %(project_id)s AND open_slots > 0 AND NOT set_aside
-            AND reserved_for IS NULL AND %(counts)s LIMIT %(looked_at)s)
+            AND reserved_for IS NULL ORDER BY priority, id LIMIT %(looked_at)s)
         UNION ALL
         (SELECT id FROM item WHERE project_id = %(project_id)s AND open_slots > 0 AND NOT set_aside
-            AND reserved_for = %(person_id)s AND %(counts)s LIMIT %(looked_at)s)
+            AND reserved_for = %(person_id)s ORDER BY priority, id LIMIT %(looked_at)s)
         LIMIT %(looked_at)s
     ), theirs AS (
         SELECT FROM open WHERE NOT EXISTS (
-            SELECT FROM assignment WHERE item_id = open.id AND user_id = %(person_id)s AND state IN ('open', 'done'))
+            SELECT FROM assignment WHERE item_id = open.id AND user_id = %(person_id)s
+            AND state IN ('open', 'done') OFFSET 0)
         LIMIT %(most)s
     )
-    SELECT count(*) AS in_all, count(*) FILTER (WHERE created_at >= date_trunc('day', now())) AS today,
-        (SELECT count(*) FROM theirs) AS open_items,
+    SELECT (SELECT count(*) FROM theirs) AS open_items,
         (SELECT count(*) FROM theirs) >= %(most)s OR (SELECT count(*) FROM open) >= %(looked_at)s AS are_more,
         (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) / 1000.0 FROM newest
             HAVING count(*) >= %(fewest)s) AS usual_s
-    FROM judgment
-    WHERE project_id = %(project_id)s AND user_id = %(person_id)s AND is_current AND outcome <> 'skip'
 """
-
-_have_many: TTLCache[tuple[int, int], bool] = TTLCache(10_000, REMEMBERED_S)
-_one_at_a_time = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +91,85 @@ class Progress:
     usual_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What somebody has said up to the judgment `newest`: turns with skips, judgments without, and those of a `day`."""
+
+    newest: int = 0
+    turns: int = 0
+    in_all: int = 0
+    today: int = 0
+    day: date = date.min
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What was found at a time (of `time.monotonic`) and after so many turns."""
+
+    at: float
+    turns: int
+    open_items: int
+    are_more: bool
+    usual_s: float | None
+
+    def holds(self) -> bool:
+        is_far = self.are_more or self.open_items > NEAR_THE_END
+        has_median = self.usual_s is not None or self.turns > RECENT
+        return is_far and has_median and time.monotonic() - self.at < REMEMBERED_S
+
+    def left_after(self, turns: int) -> int:
+        """That there are so many as are counted at most stays true for a while; fewer become fewer with each turn."""
+        if self.open_items >= COUNTED_LEFT:
+            return self.open_items
+        return max(0, self.open_items - (turns - self.turns))
+
+
+# A project's number alone might be another one's in another database.
+_Whose = tuple[int, datetime, int]
+_remembered: LRUCache[_Whose, tuple[_Said, _Around]] = LRUCache(10_000)
+_one_at_a_time = Lock()
+_LEARNED = "progress"
+
+
 def progress(session: Session, person: Person, project: Project) -> Progress:
-    whose = (project.id, person.id)
+    whose = (project.id, project.created_at, person.id)
     with _one_at_a_time:
-        has_many = whose in _have_many
+        before, around = _remembered.get(whose, (_Said(), None))
+    who = {"project_id": project.id, "person_id": person.id}
+    said = _said_since(session, who, before)
+    if around is None or not around.holds():
+        around = _look_around(session, who, said.turns)
+    session.info[_LEARNED] = whose, (said, around)
+    return Progress(said.in_all, said.today, around.left_after(said.turns), around.are_more, around.usual_s)
+
+
+def _said_since(session: Session, who: dict[str, int], before: _Said) -> _Said:
+    (row,) = fetch(session, _NEWER, who | {"newest": before.newest})
+    today = before.today if before.day == row["day"] else 0
+    return _Said(
+        newest=row["newest"],
+        turns=before.turns + int(row["turns"]),
+        in_all=before.in_all + int(row["in_all"]),
+        today=today + int(row["today"]),
+        day=row["day"],
+    )
+
+
+def _look_around(session: Session, who: dict[str, int], turns: int) -> _Around:
     limits = {"most": COUNTED_LEFT, "looked_at": LOOKED_AT, "recent": RECENT, "fewest": FEWEST_FOR_A_MEDIAN}
-    asked = {"project_id": project.id, "person_id": person.id, "counts": not has_many}
-    (row,) = fetch(session, _PROGRESS, asked | limits)
-    if has_many:
-        row |= {"open_items": COUNTED_LEFT, "are_more": True}
-    elif row["open_items"] == COUNTED_LEFT:
+    (row,) = fetch(session, _AROUND, who | limits)
+    return _Around(time.monotonic(), turns, **row)
+
+
+@event.listens_for(Session, "after_commit")
+def _remember(session: Session) -> None:
+    if _LEARNED in session.info and not session.in_nested_transaction():
+        whose, learned = session.info.pop(_LEARNED)
         with _one_at_a_time:
-            _have_many[whose] = True
-    return Progress(**row)
+            _remembered[whose] = learned
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _forget(session: Session, previous: SessionTransaction) -> None:
+    if not previous.nested:
+        session.info.pop(_LEARNED, None)

@@ -3,6 +3,7 @@
 None of them tells a known answer or a repeat from any other item: they look the same to whoever judges them.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -37,6 +38,8 @@ class Last:
     shown: list[str]
 
 
+_OF_A_JUDGMENT = ("revision", "outcome", "tiers", "dimensions", "strength", "comment", "skip_reason", "withdrawn")
+
 Reason = Literal["empty", "others_judge", "all_yours", "done"]
 
 
@@ -53,12 +56,24 @@ _LAST = """
 def last_judgment(session: Session, person: Person, project: Project) -> Last | None:
     asked = {"project_id": project.id, "person_id": person.id, "fresh": STILL_FRESH}
     for row in fetch(session, _LAST, asked):
-        dimensions = row["dimensions"]  # in the project's order, which JSON does not keep
-        names = [name for name in project.dimensions if name in dimensions]
-        names += [name for name in dimensions if name not in names]
-        row["dimensions"] = {name: dimensions[name] for name in names}
-        return Last(**row | {"shown": [str(key) for key in row["shown"]]})
+        return _in_order(row, project)
     return None
+
+
+def just_stored(judgment: Mapping[str, Any], shown: Sequence[UUID], project: Project) -> Last:
+    """The same of a judgment in the shape that storing it answers with: nobody has to ask the database for it again."""
+    row = {name: judgment[name] for name in _OF_A_JUDGMENT}
+    row |= {"judgment_id": judgment["id"], "assignment_id": judgment["assignment"], "shown": shown}
+    return _in_order(row, project)
+
+
+def _in_order(row: Mapping[str, Any], project: Project) -> Last:
+    """Dimensions in the project's order, which JSON does not keep."""
+    dimensions = row["dimensions"]
+    names = [name for name in project.dimensions if name in dimensions]
+    names += [name for name in dimensions if name not in names]
+    in_order = {"dimensions": {name: dimensions[name] for name in names}, "shown": [str(key) for key in row["shown"]]}
+    return Last(**{**row, **in_order})
 
 
 def taken_back(session: Session, last: Last) -> Verdict | None:

@@ -37,7 +37,8 @@ LOOKS = 3
 class Stored:
     """A judgment as it stands in the database, in the shape the API answers with; `replayed` if it was there before.
 
-    `reason` is why its item was handed out, where it has just been judged.
+    `reason` is why its item was handed out, `shown` the order in which its responses were seen, where it has just been
+    judged.
 
     `judgment` has id, assignment, item, outcome, tiers {response id: tier}, dimensions {name: tiers}, strength,
     comment, skip_reason, duration_ms, revision, counted, withdrawn, created_at.
@@ -46,6 +47,7 @@ class Stored:
     judgment: dict[str, Any]
     project_id: int
     reason: str = ""
+    shown: Sequence[UUID] = ()
     replayed: bool = False
 
 
@@ -81,7 +83,7 @@ def judge(
         checked = kind.check(said, turn["response_ids"], asked)
         written = who | turn | _written(checked, turn["state"]) | {"duration_ms": duration_ms}
         for row in fetch(session, statements.STORE, written):
-            return Stored(row["judgment"], turn["project_id"], turn["reason"])
+            return Stored(row["judgment"], turn["project_id"], turn["reason"], turn["shown_order"])
     raise Conflict(gettext("this item is being judged from several places at once; please try again"))
 
 

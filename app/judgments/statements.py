@@ -29,8 +29,8 @@ _BEFORE = f"""(
     ) AS before"""
 
 LOOK: LiteralString = f"""
-    SELECT assignment.project_id, item_id, assignment.state, assignment.reason, prompt_id, response_ids, kind, outcomes,
-        dimensions, comments, comment_min_length, {_LOCK}, {_BEFORE}
+    SELECT assignment.project_id, item_id, assignment.state, assignment.reason, shown_order, prompt_id, response_ids, kind,
+        outcomes, dimensions, comments, comment_min_length, {_LOCK}, {_BEFORE}
     FROM assignment JOIN item ON item.id = item_id JOIN project ON project.id = assignment.project_id
     WHERE assignment.id = %(assignment_id)s AND assignment.user_id = %(person_id)s AND {_MAY_SEE}
 """

@@ -26,7 +26,7 @@ from app.judgments.words import LABELS, said, skip_reasons
 from app.kinds import Asked, Kind, Verdict, asked_by, kind_named
 from app.models import Project
 from app.pages import Page, go_to, is_fragment_wanted, render
-from app.projects.queries import project_for
+from app.projects.queries import project_for, project_to_read
 from app.queue.service import Turn, claim, renew
 from app.settings import get_settings
 
@@ -70,13 +70,17 @@ class TurnPage(VerdictPage):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a form that was sent. `is_locked`: judging has taken the lock that a claim takes."""
+    """What became of a form that was sent. `is_locked`: judging has taken the lock that a claim takes.
+
+    `last` is what has just been stored; otherwise the database is asked what was said last.
+    """
 
     assignment_id: int | None = None
     judgment_id: int | None = None
     is_practice: bool = False
     is_locked: bool = False
     mistake: Mistake | None = None
+    last: queries.Last | None = None
 
 
 def turn_page(
@@ -92,7 +96,7 @@ def turn_page(
     """The next turn; or, with `told`, how the last one went."""
     done = done or Done()
     turn = None if told else claim(session, person.id, project.id, is_locked=done.is_locked)
-    last = queries.last_judgment(session, person, project)
+    last = done.last or queries.last_judgment(session, person, project)
     return TurnPage(
         person=person,
         project=project,
@@ -147,7 +151,7 @@ def turn(request: Request, slug: str, form: Fields) -> Response:
     """
     with work_unit() as session:
         person = browser(request, session)
-        project = project_for(session, person, slug)
+        project = project_to_read(session, person, slug)
         try:
             done = store(session, person, project, form)
         except (BadInput, Conflict) as refusal:
@@ -191,8 +195,14 @@ def store(session: SessionDep, person: Person, project: Project, form: Mapping[s
 
     key = form.get("key", "")
     stored = service.judge(session, person, assignment_id, read, key=key, duration_ms=duration_ms)
-    is_practice, is_locked = stored.reason == "training", stored.project_id == project.id
-    return Done(assignment_id, stored.judgment["id"], is_practice, is_locked)
+    is_here = stored.project_id == project.id
+    return Done(
+        assignment_id=assignment_id,
+        judgment_id=stored.judgment["id"],
+        is_practice=stored.reason == "training",
+        is_locked=is_here,
+        last=queries.just_stored(stored.judgment, stored.shown, project) if is_here and not stored.replayed else None,
+    )
 
 
 def next_turn(

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from app.access import MayJudge, program
 from app.db import SessionDep, work_unit
 from app.forms import RowNumber
-from app.projects.queries import project_for
+from app.projects.queries import project_to_read
 from app.queue.service import Turn, claim, release, renew
 
 router = APIRouter(tags=["judging"])
@@ -24,7 +24,7 @@ def next_turn(slug: str, request: Request) -> Response:
     """
     with work_unit() as session:
         person = program(session, request, "judge")
-        project = project_for(session, person, slug)
+        project = project_to_read(session, person, slug)
         turn = claim(session, person.id, project.id)
     if turn is None:
         return Response(status_code=204)
