@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -25,6 +26,10 @@ from app.embedded import postgres, redis
 from app.models import Table, User
 from app.people import service as people
 from app.settings import ROOT, get_settings
+
+# Whether an example is slow says how busy the machine is.
+hypothesis.settings.register_profile("tiebreak", deadline=None)
+hypothesis.settings.load_profile("tiebreak")
 
 
 @pytest.fixture(scope="session")

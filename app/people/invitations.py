@@ -58,7 +58,7 @@ def invite(
 
 
 def _subject(project: Project | None) -> str:
-    return project.slug if project else "admin"
+    return project.slug if project else "(this place)"  # no project can be called so
 
 
 def pending(session: Session, project: Project | None) -> Sequence[tuple[Invitation, str]]:

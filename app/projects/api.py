@@ -10,7 +10,16 @@ from app.access import MayAdminister, MayMakeProjects, MayRead
 from app.db import SessionDep
 from app.keyset import After, Limit, cut, link_next
 from app.models import Project
-from app.projects.queries import Counts, counts, managed_project, project_for, projects_page
+from app.projects.queries import (
+    Counts,
+    counts,
+    counts_for,
+    managed_among,
+    managed_project,
+    manages,
+    project_for,
+    projects_page,
+)
 from app.projects.service import change_settings, create_project
 from app.projects.settings import USUAL, settings_of
 
@@ -57,6 +66,8 @@ class CountsAnswer(BaseModel):
 
 
 class ProjectAnswer(BaseModel):
+    """Whoever judges is not told how often they are tried: the two shares are null for them, and counts come in tens."""
+
     id: int
     slug: str
     name: str
@@ -70,20 +81,23 @@ class ProjectAnswer(BaseModel):
     comments: str
     comment_min_length: int
     item_order: str
-    gold_share: float
-    repeat_share: float
+    gold_share: float | None
+    repeat_share: float | None
     created_at: datetime
     counts: CountsAnswer
 
 
-def answer(project: Project, numbers: Counts) -> ProjectAnswer:
+def answer(project: Project, numbers: Counts, *, tells_all: bool = True) -> ProjectAnswer:
+    settings = settings_of(project).as_columns()
+    if not tells_all:
+        settings |= {"gold_share": None, "repeat_share": None}
     return ProjectAnswer(
         id=project.id,
         slug=project.slug,
         kind=project.kind,
         created_at=project.created_at,
         counts=CountsAnswer(**asdict(numbers)),
-        **settings_of(project).as_columns(),
+        **settings,
     )
 
 
@@ -100,14 +114,15 @@ def list_projects(
     """One's own, or all of them for an admin, newest first."""
     page = cut(projects_page(session, person, after=after, limit=limit), limit, key=lambda project: project.id)
     link_next(request, response, page.next_after)
-    numbers = counts(session, page.rows)
-    return [answer(project, numbers[project.id]) for project in page.rows]
+    numbers, ours = counts_for(session, person, page.rows), managed_among(session, person, page.rows)
+    return [answer(project, numbers[project.id], tells_all=project.id in ours) for project in page.rows]
 
 
 @router.get("/projects/{slug}")
 def show_project(slug: str, person: MayRead, session: SessionDep) -> ProjectAnswer:
     project = project_for(session, person, slug)
-    return answer(project, counts(session, [project])[project.id])
+    numbers = counts_for(session, person, [project])[project.id]
+    return answer(project, numbers, tells_all=manages(session, person, project))
 
 
 @router.patch("/projects/{slug}")

@@ -1,7 +1,7 @@
 """Questions about projects."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import LiteralString
 
 from sqlalchemy import (
@@ -41,6 +41,17 @@ class Counts:
     counted: int = 0
     judgments: int = 0
     tuples: int = 0
+
+    def in_tens(self) -> "Counts":
+        """What is left rounded up and what is done rounded down, until it is done.
+
+        Known answers and repeats are in no count. Whoever looks before and after each of their turns would find them by the
+        counts that stand still; these move seldom enough.
+        """
+        if self.counted >= self.wanted:
+            return self
+        done = {name: getattr(self, name) // 10 * 10 for name in ("counted", "judgments", "tuples")}
+        return replace(self, open=-(-self.open // 10) * 10, **done)
 
 
 def readable(person: Person) -> Select[Project]:
@@ -94,8 +105,24 @@ def managed(person: Person) -> Select[Project]:
 
 
 def manages(session: Session, person: Person, project: Project) -> bool:
-    ours = managed(person).where(Project.id == project.id).with_only_columns(Project.id)
-    return session.scalar(ours) is not None
+    return project.id in managed_among(session, person, [project])
+
+
+def managed_among(session: Session, person: Person, projects: Sequence[Project]) -> set[int]:
+    """The ids of those of these projects that this person manages."""
+    ids = [project.id for project in projects]
+    return set(session.scalars(managed(person).where(among(Project.id, ids)).with_only_columns(Project.id)))
+
+
+def counts_for(session: Session, person: Person, projects: Sequence[Project]) -> dict[int, Counts]:
+    """By project id, as this person may know them: in tens where they do not manage the project and it tries its judges."""
+    numbers, ours = counts(session, projects), managed_among(session, person, projects)
+    return {
+        project.id: numbers[project.id].in_tens()
+        if project.id not in ours and (project.gold_share or project.repeat_share)
+        else numbers[project.id]
+        for project in projects
+    }
 
 
 def managed_project(session: Session, person: Person, slug: str) -> Project:

@@ -57,7 +57,7 @@ def projects(request: Request, session: SessionDep, person: SignedIn, after: Aft
     shown = ProjectsPage(
         person=person,
         projects=page.rows,
-        counts=queries.counts(session, page.rows),
+        counts=queries.counts_for(session, person, page.rows),
         kinds={kind.NAME: kind for kind in KINDS},
         next_after=page.next_after,
     )
@@ -77,7 +77,7 @@ def project_page(session: Session, person: Person, project: Project) -> ProjectP
         person=person,
         project=project,
         kind=kind_named(project.kind),
-        counts=queries.counts(session, [project])[project.id],
+        counts=queries.counts_for(session, person, [project])[project.id],
         may_manage=may_manage,
         live=how_it_goes(session, project) if may_manage else None,
         datasets=queries.datasets_of(session, project) if may_manage else (),

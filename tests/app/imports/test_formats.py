@@ -207,7 +207,7 @@ _JSON = some.recursive(
 )
 
 
-@settings(max_examples=500, database=None, deadline=None)
+@settings(max_examples=500, database=None)
 @given(_JSON | some.fixed_dictionaries({"prompt": _JSON, "responses": some.lists(_JSON, max_size=3)}))
 def test_it_never_breaks(value: Any):
     with suppress(BadRecord):

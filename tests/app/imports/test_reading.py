@@ -340,7 +340,7 @@ _HEADS = some.sampled_from(
 )
 
 
-@settings(max_examples=500, database=None, deadline=None)
+@settings(max_examples=500, database=None)
 @given(
     _HEADS,
     some.binary(max_size=60) | some.text(alphabet='[]{}",:\\\n;a1', max_size=60).map(str.encode),
@@ -352,7 +352,7 @@ def test_it_never_breaks(head: bytes, rest: bytes, packed: bool):
         assert all(one.line >= 1 for one in read(gzip.compress(data) if packed else data))
 
 
-@settings(max_examples=200, database=None, deadline=None)
+@settings(max_examples=200, database=None)
 @given(some.sampled_from(sorted(FORMATS)), some.data())
 def test_it_never_breaks_on_a_file_with_a_few_wrong_bytes(name: str, data: some.DataObject):
     packed = bytearray(FORMATS[name])

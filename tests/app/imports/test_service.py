@@ -259,7 +259,7 @@ _RECORDS = some.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some.lists(_RECORDS, max_size=5))
 def test_whatever_is_recognised_can_be_stored(session: Session, ada: Person, values: list[Any]):
     into = session.scalars(select(Project)).one_or_none() or project(session, ada, kind="ranking", wanted=2)

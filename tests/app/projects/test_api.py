@@ -153,3 +153,21 @@ def test_a_change_that_is_wrong_names_its_field_and_changes_nothing(ada_api: Tes
     assert answer.status_code == 422
     assert answer.json()["field"] == next(iter(change))
     assert ada_api.get(f"{URL}/p").json() == told
+
+
+def test_counts_of_whoever_judges_stand_in_tens_so_that_no_known_answer_is_told_apart(
+    ben_api: TestClient, ada_api: TestClient, ben: User
+):
+    project = queued(ben, items=25, gold_share=0.1)
+    for _ in range(13):
+        judged(ben, claimed(ben, project))
+    told, all_of_it = ben_api.get(f"{URL}/words").json(), ada_api.get(f"{URL}/words").json()
+    assert (told["counts"]["open"], told["counts"]["counted"], told["counts"]["judgments"]) == (20, 10, 10)
+    assert (all_of_it["counts"]["open"], all_of_it["counts"]["counted"]) == (12, 13)
+    assert (told["gold_share"], told["repeat_share"]) == (None, None)
+    assert all_of_it["gold_share"] == 0.1
+
+
+def test_whoever_judges_a_project_that_tries_nobody_is_told_the_numbers_themselves(ben_api: TestClient, ben: User):
+    judged(ben, claimed(ben, queued(ben, items=5, gold_share=0)))
+    assert ben_api.get(f"{URL}/words").json()["counts"]["open"] == 4

@@ -145,14 +145,14 @@ def check(ada: User, users: Sequence[User], seed: int, *, moves: int, rounds: in
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=6, deadline=None, phases=DRAWN, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, phases=DRAWN, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_slots_add_up_whatever_everybody_does_at_once(ada: User, people: list[User], seed: int):
     check(ada, people, seed, moves=12)
 
 
 @pytest.mark.slow
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None, phases=DRAWN, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, phases=DRAWN, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_slots_add_up_in_many_crowds(ada: User, people: list[User], seed: int):
     check(ada, people, seed, moves=30, rounds=3)
 

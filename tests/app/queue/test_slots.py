@@ -81,7 +81,7 @@ LAST_SLOT_LOST_AND_FOUND = [
 
 @example(steps=LAST_SLOT_LOST_AND_FOUND, items=1, wanted=1)
 @given(steps=STEPS, items=st.integers(1, 2), wanted=st.integers(1, 2))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_slots_always_add_up(
     ada: User, ben: User, cleo: User, steps: list[tuple[int, str, int]], items: int, wanted: int
 ):
@@ -90,7 +90,7 @@ def test_slots_always_add_up(
 
 @pytest.mark.slow
 @given(steps=STEPS, items=st.integers(1, 3), wanted=st.integers(1, 3))
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_slots_add_up_in_500_stories(
     ada: User, ben: User, cleo: User, steps: list[tuple[int, str, int]], items: int, wanted: int
 ):

@@ -41,7 +41,7 @@ def test_every_language_of_the_list_is_known() -> None:
 
 
 @given(st.sampled_from(sorted(code.LANGUAGES)), st.text(max_size=80))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_character_is_lost(language: str, source: str) -> None:
     shown = re.sub(r"</?(pre|code|span)[^>]*>", "", code.block(source, language)).removesuffix("\n")
     assert unescape(shown) == source

@@ -31,7 +31,7 @@ def test_chinese_is_compared_by_characters() -> None:
 
 
 @given(st.text(alphabet="ab \n", max_size=60), st.text(alphabet="ab \n", max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_both_texts_are_shown_whole(left: str, right: str) -> None:
     sides = difference(left, right)
     assert ["".join(part.words for part in side) for side in sides] == [left, right]

@@ -144,7 +144,7 @@ def test_brackets_in_brackets_are_drawn(left: str, right: str) -> None:
         max_size=80,
     ).map("".join)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_source_is_drawn_or_left_alone(source: str) -> None:
     drawn = formulas._mathml(source, is_displayed=True)
     assert drawn is None or drawn.startswith("<math")

@@ -78,7 +78,7 @@ class Strict(HTMLParser):
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join) | st.text(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_text_makes_anything_that_is_not_on_the_lists(text: str) -> None:
     Strict(module.rendered(text))
 
