@@ -18,7 +18,7 @@ def lose_the_connection() -> None:
     with work_unit() as session:
         (mine,) = fetch(session, "SELECT pg_backend_pid() AS pid", {})
         with work_unit() as other:
-            fetch(other, "SELECT pg_terminate_backend(%(pid)s)", mine)
+            fetch(other, "SELECT pg_terminate_backend(CAST(%(pid)s AS int))", mine)
         fetch(session, "SELECT 1", {})
 
 
