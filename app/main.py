@@ -65,7 +65,8 @@ _PROBLEM: dict[str, Any] = {"description": "Problem", "content": {"application/p
 LARGEST_BODY = 4 << 20
 _IMPORTS = ("/items", "/import")
 
-# The rooms, in the order of the sentence: their JSON routes and their pages.
+# The rooms, in the order of the sentence: their JSON routes and their pages. Routes are looked for in their order, so the
+# pages that every key press waits for come first of all.
 API: tuple[APIRouter, ...] = (
     projects_api.router,
     prompts_api.router,
@@ -77,6 +78,7 @@ API: tuple[APIRouter, ...] = (
     checkpoints_api.router,
 )
 PAGES: tuple[APIRouter, ...] = (
+    judgments_views.router,
     people.router,
     people_language.router,
     account.router,
@@ -164,11 +166,11 @@ class Compressed:
 
 def create_app() -> FastAPI:
     app = FastAPI(title="Tiebreak", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
-    # Routes are looked for in their order, so what every key press waits for comes first.
-    app.include_router(judgments_views.router, include_in_schema=False)
+    judging, *others = PAGES
+    app.include_router(judging, include_in_schema=False)
     for router in API:
         app.include_router(router, prefix="/api/v1", responses={"4XX": _PROBLEM})
-    for router in PAGES:
+    for router in others:
         app.include_router(router, include_in_schema=False)
     app.mount("/static", Assets(directory=ROOT / "static"), name="static")
     app.add_exception_handler(Mistake, answer_mistake)
