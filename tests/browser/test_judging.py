@@ -196,6 +196,7 @@ def test_guidelines_longer_than_their_sheet_are_read_with_the_keyboard(visit: Op
     assert page.evaluate("document.documentElement.scrollHeight - innerHeight") == 0  # no bar where all fits
     page.keyboard.press("g")
     sheet = page.locator(".desk__sheet").first
+    expect(sheet).to_be_focused()  # a moment after it has opened
     page.keyboard.press("End")
     expect(sheet.locator("p").last).to_be_in_viewport()
     page.keyboard.press("ArrowLeft")
