@@ -202,4 +202,5 @@ def test_two_sweeps_at_once_give_each_slot_back_once(database: Engine):
         session.execute(text("UPDATE assignment SET expires_at = now()"))
     sweeps: Sequence[Callable[[], None]] = [sweep_once] * 4
     at_once(*sweeps)
+    sweep_once()  # two that meet on one item may both leave a turn of it to the next sweep
     assert value("SELECT sum(open_slots) FROM item") == 80
