@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 
 from app import db, storage
 from app.db import SessionDep, fetch
-from app.main import LARGEST_BODY, create_app
+from app.main import create_app
+from app.middleware import LARGEST_BODY
 from tests.judged import judged_pairs
 
 

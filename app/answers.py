@@ -1,0 +1,139 @@
+"""What went wrong, as an answer: a problem document (RFC 9457) for programs, a page for people, and no 500 for either."""
+
+import json
+import logging
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+import psycopg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response
+from obstore.exceptions import BaseError
+from sqlalchemy.exc import DataError, OperationalError
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
+from app.language import gettext as _
+from app.pages import Page, is_fragment_wanted, render
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MistakePage(Page):
+    mistake: Mistake
+
+
+def answer_mistakes(app: FastAPI) -> None:
+    """Give every kind of failure its answer."""
+    app.add_exception_handler(Mistake, answer_mistake)
+    app.add_exception_handler(RequestValidationError, answer_bad_request)
+    app.add_exception_handler(HTTPException, answer_http_error)
+    for error in (OperationalError, DataError, psycopg.OperationalError, psycopg.DataError):
+        app.add_exception_handler(error, answer_database_error)
+    for failure in (BaseError, OSError):
+        app.add_exception_handler(failure, answer_storage_error)
+    app.add_exception_handler(UnicodeError, answer_unreadable)
+    app.add_exception_handler(Exception, answer_bug)
+
+
+def problem(mistake: Mistake) -> Response:
+    """A mistake as an RFC 9457 problem document."""
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": mistake.title,
+        "status": mistake.status,
+        "detail": mistake.message,
+    }
+    if mistake.field is not None:
+        body["field"] = mistake.field
+    if mistake.errors:
+        body["errors"] = mistake.errors
+    headers = {"WWW-Authenticate": "Bearer"} if mistake.status == 401 else None
+    # what is quoted back may hold halves of surrogate pairs, which JSON can spell and UTF-8 cannot
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return Response(text, status_code=mistake.status, media_type="application/problem+json", headers=headers)
+
+
+def answer_mistake(request: Request, mistake: Exception) -> Response:
+    assert isinstance(mistake, Mistake)
+    if request.url.path.startswith("/api/"):
+        return problem(mistake)
+    if isinstance(mistake, NotSignedIn):
+        return ask_to_sign_in(request)
+    person = getattr(request.state, "person", None)
+    return render(request, "mistake.html", MistakePage(person=person, mistake=mistake), status=mistake.status)
+
+
+def ask_to_sign_in(request: Request) -> Response:
+    """To the sign-in page, which leads back to the page that was wanted: under htmx the one that is shown."""
+    if is_fragment_wanted(request):
+        try:
+            shown = urlsplit(request.headers.get("hx-current-url", "/")).path
+        except ValueError:  # no address at all
+            shown = "/"
+        return Response(status_code=204, headers={"HX-Redirect": f"/sign-in?next={quote(shown)}"})
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/sign-in?next={quote(wanted)}" if request.method == "GET" else "/sign-in", 303)
+
+
+def answer_bad_request(request: Request, error: Exception) -> Response:
+    """FastAPI's own findings in the words and the shape of ours."""
+    assert isinstance(error, RequestValidationError)
+    found = [
+        {"field": ".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]), "message": one["msg"]}
+        for one in error.errors()
+    ]
+    first = found[0]
+    words = f"{first['field']}: {first['message']}"
+    return answer_mistake(request, BadInput(words, field=str(first["field"]), errors=found))
+
+
+def answer_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    mistake = NotFound(_("there is no such page")) if error.status_code == 404 else Mistake(str(error.detail))
+    mistake.status = error.status_code
+    answer = answer_mistake(request, mistake)
+    answer.headers.update(error.headers or {})  # what else to try: `Allow`
+    return answer
+
+
+def answer_unreadable(request: Request, error: Exception) -> Response:
+    """Text in another encoding than it said, or with halves of surrogate pairs."""
+    _log.info("text that cannot be read or stored: %s", type(error).__name__)
+    return answer_mistake(
+        request, BadInput(_("one of the texts holds a character that is none; take it out, or send UTF-8"))
+    )
+
+
+def answer_database_error(request: Request, error: Exception) -> Response:
+    """Postgres went away (it restarts; the pool has dropped its connections) or refused a value that passed our checks."""
+    if isinstance(error, DataError | psycopg.DataError):
+        return answer_mistake(
+            request, BadInput(_("one of the values is not one that can be stored; check it and try again"))
+        )
+    _log.warning("the database does not answer: %s", error)
+    return answer_mistake(request, Away(_("the database is not answering; nothing was stored, please try again")))
+
+
+def answer_storage_error(request: Request, error: Exception) -> Response:
+    """The disk is full or S3 is away: nothing was committed, and whoever runs this server must see to it."""
+    _log.error("the storage failed in %s %s", request.method, request.url.path, exc_info=error)
+    words = _(
+        "the storage does not work as it should; nothing was stored. Whoever runs this server finds why in its log"
+    )
+    return answer_mistake(request, Away(words))
+
+
+def answer_bug(request: Request, error: Exception) -> Response:
+    _log.error("a bug in %s %r", request.method, request.url.path, exc_info=error)
+    mistake = Mistake(_("Something is broken on our side. Nothing that was saved before is lost; please try again."))
+    mistake.status = 500
+    return answer_mistake(request, mistake)
+
+
+async def refuse_forged(scope: Scope, receive: Receive, send: Send) -> None:
+    refusal = NotAllowed(_("this request came from another site; open the page here and try again"))
+    await answer_mistake(Request(scope), refusal)(scope, receive, send)

@@ -1,0 +1,90 @@
+"""What happens to every request and every answer, whatever the room: plain ASGI, since each of them runs on every key press."""
+
+from contextlib import suppress
+
+from fastapi import Request
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.answers import answer_mistake
+from app.errors import TooLarge
+from app.language import gettext as _
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = [
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+
+
+_PACKED_ALREADY = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream", "application/x-ndjson")
+LARGEST_BODY = 4 << 20
+_IMPORTS = ("/items", "/import")
+
+
+class SecurityHeaders:
+    """Middleware: what a page may load and run, said on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+class BodyLimit:
+    """Middleware: no form and no JSON is read into memory beyond `LARGEST_BODY`. Imports stream and limit themselves."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].endswith(_IMPORTS):
+            await self.app(scope, receive, send)
+            return
+        n_bytes = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal n_bytes
+            message = await receive()
+            n_bytes += len(message.get("body", b""))
+            if n_bytes > LARGEST_BODY:
+                raise TooLarge("")
+            return message
+
+        async def send_unless_too_large(message: Message) -> None:
+            if n_bytes <= LARGEST_BODY:  # otherwise what is sent is the framework's own idea of what went wrong
+                await send(message)
+
+        with suppress(TooLarge):
+            await self.app(scope, receive_within_limit, send_unless_too_large)
+        if n_bytes > LARGEST_BODY:
+            words = _("a request may hold %(n)s MiB here; bring files in with an import", n=LARGEST_BODY >> 20)
+            await answer_mistake(Request(scope), TooLarge(words))(scope, receive, send)
+
+
+class Compressed:
+    """Middleware: pages and the files beside them travel packed, a third of their size on a slow line.
+
+    Answers to programs are left alone: what each key press of a program waits for is small, and a file's ETag is that of
+    its bytes. A page holds no secret that packing it beside somebody else's words could betray (BREACH): the session is
+    in a cookie, and forged requests are told by their headers.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.plain = app
+        self.packed = GZipMiddleware(app, minimum_size=1000, compresslevel=6, exclude_content_types=_PACKED_ALREADY)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_page = scope["type"] == "http" and not scope["path"].startswith("/api/")
+        await (self.packed if is_page else self.plain)(scope, receive, send)
