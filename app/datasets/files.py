@@ -28,8 +28,9 @@ ROWS_AT_A_TIME = 1000
 class Row(TypedDict):
     """`tiers`, `scores` and `models` are aligned with `responses`; tier 1 is best, None was not judged. `group` is the item.
 
-    `margin` is the strength of the choice, from 1 to 3, where it was asked for. `weight` is what the judgment counts. `scores`
-    are those that the responses were imported with.
+    `margin` is the strength of the choice, from 1 to 3, where it was asked for. `scores` are those that the responses were
+    imported with. `weight` is what the judgment counts in training: one divided among all judgments of its item that are in
+    the dataset. Were each to count as one, the items that were judged again because people disagreed would outweigh the rest.
     """
 
     group: int

@@ -1,6 +1,8 @@
 """Questions about datasets: which judged groups go into one, and which are there."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -55,8 +57,14 @@ def judged_groups(session: Session, project_id: int, filters: Filters) -> Genera
     )
     session.execute(text("SET LOCAL statement_timeout = 0"))  # sorting a million groups takes its time
     with session.execute(statement, execution_options={"yield_per": FETCH_ROWS}) as rows:
-        for found in rows:
-            yield _row(found)
+        yield from _weighed(rows)
+
+
+def _weighed(found: Iterable[Any]) -> Iterator[Row]:
+    """Each judgment counts its share of its item, whose judgments come in a row: an item counts as one, however many judged it."""
+    for _, same_item in groupby(found, key=attrgetter("item_id")):
+        judgments = list(same_item)
+        yield from (_row(judgment, weight=1 / len(judgments)) for judgment in judgments)
 
 
 def _responses() -> ColumnElement[Any]:
@@ -71,7 +79,7 @@ def _responses() -> ColumnElement[Any]:
     )
 
 
-def _row(found: Any) -> Row:
+def _row(found: Any, *, weight: float) -> Row:
     return {
         "group": found.item_id,
         "judgment": found.id,
@@ -80,7 +88,7 @@ def _row(found: Any) -> Row:
         "tiers": [found.tiers.get(response_id) for response_id, _, _, _ in found.responses],
         "outcome": found.outcome,
         "margin": None if found.strength is None else float(found.strength),
-        "weight": 1.0,
+        "weight": weight,
         "judge_kind": found.judge_kind,
         "scores": [score for _, _, _, score in found.responses],
         "models": [model for _, _, model, _ in found.responses],

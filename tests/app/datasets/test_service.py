@@ -59,6 +59,22 @@ def test_it_freezes_groups_with_all_that_training_needs(session: Session, admin:
     assert dataset.counts["train"] == {"prompts": 1, "groups": 1, "tuples": 1, "outcomes": {"ranked": 1}}
 
 
+def test_the_judgments_of_an_item_share_its_weight(session: Session, admin: Person, files: Storage):
+    """Three people said something about the first item, one of them nothing that is taken; of the second item one."""
+    project = make_project(session)
+    item, other = (add_item(session, project, "Who?", texts) for texts in (["a", "b"], ["c", "d"]))
+    judge(session, item, [1, 2], by="Ben")
+    judge(session, item, [2, 1], by="Eve")
+    judge(session, item, [1, 2], by="Kim", outcome="skip")
+    judge(session, other, [1, 2])
+    dataset = freeze(session, admin, project, Order(name="who")).dataset
+    assert sorted((row["group"], row["weight"]) for row in rows(files, dataset, "train")) == [
+        (item.id, 0.5),
+        (item.id, 0.5),
+        (other.id, 1.0),
+    ]
+
+
 def test_it_shares_no_prompt_between_the_sides(session: Session, admin: Person, files: Storage):
     project = judged_pairs(session, 40)
     again = add_item(session, project, "Question 3?", ["another", "pair"])
