@@ -18,10 +18,18 @@ SHARED = [
     {"name": "seed", "type": "int", "default": 0, "low": 0, "high": 2**31 - 1, "help": "Order of the groups."},
 ]
 LOSS = {"name": "loss", "type": "str", "default": "logistic", "choices": ["logistic", "hinge"], "help": "Which."}
+TIES = {"name": "ties", "type": "str", "default": "left_out", "choices": ["left_out", "half"], "help": "Whether."}
 BETA = {"name": "beta", "type": "float", "default": 0.1, "low": 0.001, "high": 10.0, "help": "Nearness."}
 METHODS = [
     {"name": "sft", "title": "Fine-tuning on the best", "kind": "policy", "needs": "best", "settings": SHARED},
-    {"name": "reward", "title": "Reward model", "kind": "reward", "needs": "order", "settings": [*SHARED, LOSS]},
+    {
+        "name": "reward",
+        "title": "Reward model",
+        "kind": "reward",
+        "needs": "order",
+        "ties_teach": [{"loss": "davidson"}, {"ties": "half"}],
+        "settings": [*SHARED, LOSS, TIES],
+    },
     {
         "name": "dpo",
         "title": "Direct preferences",

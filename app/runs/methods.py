@@ -71,13 +71,25 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """`kind` is what it makes, a policy or a reward model; `needs` what a group must have: a "best" or an "order"."""
+    """`kind` is what it makes, a policy or a reward model; `needs` what a group must have: a "best" or an "order".
+
+    `ties_teach` are the choices of settings under which a group of nothing but ties will do for an order.
+    """
 
     name: str
     title: str
     kind: str
     needs: str
     settings: tuple[Setting, ...]
+    ties_teach: tuple[Mapping[str, str], ...] = ()
+
+    def learns_from_ties(self, chosen: Mapping[str, Any]) -> bool:
+        """Whether ties teach something under these settings, defaults filled in."""
+        return any(choice.items() <= chosen.items() for choice in self.ties_teach)
+
+    def choices(self) -> str:
+        """`ties_teach` in words: settings that go together by a plus sign."""
+        return ", ".join(" + ".join(f"{name}={value}" for name, value in one.items()) for one in self.ties_teach)
 
     def read_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All settings of a run, those not given at their defaults. Raises BadInput that names the field."""
@@ -107,6 +119,7 @@ def read_methods(announced: Sequence[Mapping[str, Any]]) -> list[Method]:
             kind=one["kind"],
             needs=one["needs"],
             settings=tuple(_read_setting(setting) for setting in one["settings"]),
+            ties_teach=tuple(one.get("ties_teach") or ()),
         )
         for one in announced
     ]

@@ -29,7 +29,8 @@ def order_run(
 ) -> Run:
     """Check an order against what live trainers announce and queue it. Raises BadInput or NoTrainer."""
     chosen = method_named(session, method)
-    check_dataset(chosen, dataset)
+    complete = chosen.read_settings(settings or {})
+    check_dataset(chosen, dataset, complete)
     check_base_model(session, chosen, base_model)
     checkpoint_name = name or f"{dataset.name}-{method}"[:96]
     check_name(checkpoint_name)
@@ -39,7 +40,7 @@ def order_run(
         method=method,
         dataset=dataset,
         base_model=base_model,
-        settings=chosen.read_settings(settings or {}),
+        settings=complete,
         checkpoint_name=checkpoint_name,
     )
 
@@ -94,24 +95,25 @@ def method_named(session: Session, name: str) -> Method:
     raise NoTrainer(_("No trainer is running. Start one with `tiebreak worker train`, then order the run again."))
 
 
-def check_dataset(method: Method, dataset: Dataset) -> None:
-    """Raises BadInput when there is nothing in it that this method could learn from."""
+def check_dataset(method: Method, dataset: Dataset, settings: Mapping[str, Any]) -> None:
+    """Raises BadInput when there is nothing in it that this method could learn from under these settings."""
     train = dataset.counts["train"]
     n_best = sum(n for outcome, n in train["outcomes"].items() if outcome != "all_bad")
-    if (train["tuples"] if method.needs == "order" else n_best) > 0:
+    n_ties = train["outcomes"].get("tie", 0)
+    if (train["tuples"] if method.needs == "order" else n_best) > 0 or (n_ties and method.learns_from_ties(settings)):
         return
     what = (
         _("no group in which one response is better than another") if method.needs == "order" else _("no good response")
     )
-    raise BadInput(
-        _(
-            "“%(name)s v%(version)s” has %(what)s to train on. Judge more, then freeze a new version.",
-            name=dataset.name,
-            version=dataset.version,
-            what=what,
-        ),
-        field="dataset",
+    words = _(
+        "“%(name)s v%(version)s” has %(what)s to train on. Judge more, then freeze a new version.",
+        name=dataset.name,
+        version=dataset.version,
+        what=what,
     )
+    if n_ties and method.ties_teach:
+        words += " " + _("Its ties teach something under one of these settings: %(choices)s.", choices=method.choices())
+    raise BadInput(words, field="dataset")
 
 
 def cancel_run(session: Session, person: Person, run: Run) -> Run:

@@ -16,7 +16,7 @@ from worker.groups import Group
 from worker.methods import dpo, grpo_offline, reward, sft
 from worker.methods.settings import NO_REFERENCE as NO_REFERENCE
 from worker.methods.settings import START as START
-from worker.methods.settings import Training, describe_settings
+from worker.methods.settings import Choices, Training, describe_settings
 from worker.methods.settings import read_settings as read_fields
 from worker.methods.tally import Tally
 from worker.policy import Kind, Model
@@ -25,6 +25,7 @@ from worker.policy import Kind, Model
 class Method(Protocol):
     """What every file in this folder offers. ``NEEDS`` names what a group must have to be trained on: "best" or "order".
 
+    Where it is "order", ``TIES_TEACH`` lists the choices of settings under which groups of nothing but ties will do as well.
     ``reference`` says whose log-probabilities stand in a batch as ``reference_GK``: ``START`` for the start model, the
     name of a checkpoint, or ``NO_REFERENCE``.
     """
@@ -33,6 +34,7 @@ class Method(Protocol):
     TITLE: str
     KIND: Kind
     NEEDS: str
+    TIES_TEACH: Choices
     LEARNING_RATE: float
 
     @property
@@ -71,5 +73,6 @@ def describe(method: Method) -> dict[str, Any]:
         "title": method.TITLE,
         "kind": method.KIND,
         "needs": method.NEEDS,
+        "ties_teach": list(method.TIES_TEACH),
         "settings": describe_settings(method.Settings),
     }

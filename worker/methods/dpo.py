@@ -30,6 +30,7 @@ from torch import Tensor
 from worker.batches import Batch
 from worker.groups import Group
 from worker.methods.preference import (
+    TIES_AS_EVIDENCE,
     ImplicitReward,
     implicit_ranking_loss,
     implicit_scores,
@@ -43,6 +44,7 @@ from worker.policy import Kind, Model, logp
 NAME, TITLE = "dpo", "Direct preference optimisation"
 KIND: Kind = "policy"
 NEEDS = "order"
+TIES_TEACH = TIES_AS_EVIDENCE
 LEARNING_RATE = 5e-5
 
 

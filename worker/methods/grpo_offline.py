@@ -23,6 +23,7 @@ from app.errors import BadInput
 from worker.batches import Batch
 from worker.groups import Group
 from worker.methods.preference import (
+    TIES_AS_EVIDENCE,
     ImplicitReward,
     implicit_ranking_loss,
     implicit_scores,
@@ -30,7 +31,7 @@ from worker.methods.preference import (
     order_share,
     ordered,
 )
-from worker.methods.settings import IMPORTED, setting
+from worker.methods.settings import IMPORTED, Choices, setting
 from worker.methods.tally import Tally
 from worker.objectives.offline import log_ratio_penalty, pairwise_weights, rank_weights, score_weights, surrogate
 from worker.policy import Kind, Model, logp
@@ -38,6 +39,7 @@ from worker.policy import Kind, Model, logp
 NAME, TITLE = "grpo_offline", "Offline GRPO on judged groups"
 KIND: Kind = "policy"
 NEEDS = "order"
+TIES_TEACH: Choices = ({"weights": "score"}, *({"weights": "pairwise"} | each for each in TIES_AS_EVIDENCE))
 LEARNING_RATE = 5e-5
 
 
@@ -66,6 +68,10 @@ class Settings(ImplicitReward):
 
     def scorer(self) -> str:
         return self.scores if self.weights == "score" else IMPORTED
+
+    def counts_ties(self) -> bool:
+        """Ranks push tied responses apart from others alone, whatever a loss would say of them."""
+        return self.weights == "pairwise" and super().counts_ties()
 
 
 def reference(settings: Settings) -> str:

@@ -9,12 +9,15 @@ from torch import Tensor
 from app.preference import has_order
 from worker.batches import Batch
 from worker.groups import Group
-from worker.methods.settings import NO_REFERENCE, START, Training, setting
+from worker.methods.settings import NO_REFERENCE, START, Choices, Training, setting
 from worker.methods.tally import Tally
 from worker.objectives.anchors import best_cross_entropy
 from worker.objectives.evidence import Evidence, best_responses, order_weight, ordered_pairs
 from worker.objectives.ranking import LOSSES, counts_ties, pair_counts
 from worker.objectives.scores import implicit_reward
+
+TIES_AS_EVIDENCE: Choices = ({"loss": "davidson"}, {"ties": "half"})
+"""The choices under which a tie counts (`ranking.counts_ties`), for whoever must know without asking."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,10 @@ class Preference(Training):
     strength_margin: float = setting(
         0.0, low=0.0, high=100.0, help="Further lead for each step of a judgment's strength (1 to 3), where it has one."
     )
+
+    def counts_ties(self) -> bool:
+        """Whether a group of nothing but ties teaches something."""
+        return counts_ties(self.loss, self.ties)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +88,7 @@ class Implicit:
 
 def ordered(groups: Sequence[Group], settings: Preference) -> list[Group]:
     """Groups with a comparison: two tiers at least, or two responses of one tier where ties count."""
-    with_ties = counts_ties(settings.loss, settings.ties)
+    with_ties = settings.counts_ties()
     return [group for group in groups if has_order(group.tiers) or (with_ties and _is_tie(group))]
 
 
@@ -92,8 +99,7 @@ def _is_tie(group: Group) -> bool:
 
 def order_share(batch: Batch, settings: Preference) -> Tensor:
     """The divisor of a summed ranking loss: the weight of the groups that make a comparison, shape ()."""
-    with_ties = counts_ties(settings.loss, settings.ties)
-    return order_weight(batch.tiers_GK, batch.mask_GK, batch.weight_G, with_ties=with_ties)
+    return order_weight(batch.tiers_GK, batch.mask_GK, batch.weight_G, with_ties=settings.counts_ties())
 
 
 def ranking_loss(scores_GK: Tensor, batch: Batch, settings: Preference) -> Tensor:

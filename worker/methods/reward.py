@@ -17,7 +17,7 @@ from torch import Tensor
 
 from worker.batches import Batch
 from worker.groups import Group
-from worker.methods.preference import Preference, order_share, ordered, ranking_loss, tallied
+from worker.methods.preference import TIES_AS_EVIDENCE, Preference, order_share, ordered, ranking_loss, tallied
 from worker.methods.settings import NO_REFERENCE, setting
 from worker.methods.tally import Tally
 from worker.objectives.anchors import centring
@@ -26,6 +26,7 @@ from worker.policy import Kind, Model, rewards
 NAME, TITLE = "reward", "Reward model"
 KIND: Kind = "reward"
 NEEDS = "order"
+TIES_TEACH = TIES_AS_EVIDENCE
 LEARNING_RATE = 1e-3
 
 

@@ -20,6 +20,9 @@ NO_REFERENCE = "none"
 IMPORTED = "imported"
 """A setting names one of these or a checkpoint: ``reference`` one of the first two, ``scores`` the last."""
 
+Choices = tuple[dict[str, str], ...]
+"""Of each of these, settings that go together, one is enough."""
+
 
 def setting(
     default: float | str,

@@ -16,13 +16,14 @@ from torch import Tensor
 
 from worker.batches import Batch
 from worker.groups import Group
-from worker.methods.settings import NO_REFERENCE, Training
+from worker.methods.settings import NO_REFERENCE, Choices, Training
 from worker.methods.tally import Tally
 from worker.policy import Kind, Model, logp
 
 NAME, TITLE = "sft", "Supervised fine-tuning on the best responses"
 KIND: Kind = "policy"
 NEEDS = "best"
+TIES_TEACH: Choices = ()
 # For a model that can already speak. New weights take ten times as much, which spoils a trained model (tried on the
 # starter: 53 % right answers became 43 %); whoever orders a run from "blank" says so, as the starter's order does.
 LEARNING_RATE = 1.5e-4

@@ -14,6 +14,8 @@ from app.runs.service import cancel_run, order_run, queue_run
 from app.settings import get_settings
 from tests.trained import METHODS, make_checkpoint, make_dataset, make_run, make_trainer
 
+TIES_ALONE = {"prompts": 3, "groups": 3, "tuples": 0, "outcomes": {"tie": 3}}
+
 
 @pytest.fixture
 def admin(session: Session) -> Person:
@@ -105,10 +107,27 @@ def test_it_says_when_there_is_nothing_to_learn_from(
     assert caught.value.field == "dataset"
 
 
+@pytest.mark.parametrize("settings", [{}, {"ties": "left_out"}])
+def test_it_says_under_which_settings_ties_would_teach_something(
+    session: Session, admin: Person, starter: None, settings: dict[str, Any]
+):
+    make_trainer(session)
+    dataset = make_dataset(session, "level", {"train": TIES_ALONE, "test": TIES_ALONE})
+    with pytest.raises(BadInput, match="loss=davidson, ties=half") as caught:
+        order_run(session, admin, method="reward", dataset=dataset, settings=settings)
+    assert caught.value.field == "dataset"
+
+
+def test_it_takes_nothing_but_ties_where_ties_count(session: Session, admin: Person, starter: None):
+    make_trainer(session)
+    dataset = make_dataset(session, "level", {"train": TIES_ALONE, "test": TIES_ALONE})
+    assert order_run(session, admin, method="reward", dataset=dataset, settings={"ties": "half"}).state == "queued"
+
+
 def test_it_learns_the_best_of_ties(session: Session, admin: Person, starter: None):
     make_trainer(session)
-    side = {"prompts": 3, "groups": 3, "tuples": 0, "outcomes": {"tie": 3}}
-    assert order_run(session, admin, method="sft", dataset=make_dataset(session, "t", {"train": side, "test": side}))
+    dataset = make_dataset(session, "level", {"train": TIES_ALONE, "test": TIES_ALONE})
+    assert order_run(session, admin, method="sft", dataset=dataset)
 
 
 @pytest.mark.parametrize(

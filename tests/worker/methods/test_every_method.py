@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import fields
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,18 @@ def test_it_takes_nothing_from_groups_that_say_nothing(method: Method):
     silent = [group("a", ["b", "c"], [None, None], outcome="all_bad"), group("a", ["b", "c"], [None, 1])]
     taken = method.examples([*silent, group("a", ["b", "c"], [1, 1], outcome="tie")], read_settings(method, {}))
     assert [each.responses for each in taken] == ([] if method.NEEDS == "order" else [("c",), ("b", "c")])
+
+
+def test_what_is_announced_of_ties_is_what_it_takes(method: Method):
+    """Under every choice of settings: a group of nothing but a tie, which imported scores tell apart."""
+    tie = group("a", ["b", "c"], [1, 1], outcome="tie", scores=(0.0, 1.0))
+    offered = {each.name: each.metadata["choices"] for each in fields(method.Settings)}
+    names = [name for name in ("loss", "ties", "weights") if name in offered]
+    for values in product(*(offered[name] for name in names)):
+        chosen = dict(zip(names, values, strict=True))
+        takes = bool(method.examples([tie], read_settings(method, chosen)))
+        says = method.NEEDS == "best" or any(choice.items() <= chosen.items() for choice in method.TIES_TEACH)
+        assert takes == says, chosen
 
 
 def test_every_file_that_is_a_method_is_listed(method: Method):
