@@ -42,9 +42,8 @@ def start_model(order: Order, groups: Sequence[Group], folder: Path, device: tor
     how: dict[str, Any] = {"lora_rank": order.lora_rank, "device": device}
     if order.base_weights == four_bit.FOUR_BIT:
         four_bit.refuse_what_cannot_be(order.lora_rank)
-        if order.words == BLANK:
-            raise BadInput("A blank model has weights that must learn: leave base_weights full.", field="base_weights")
     if order.words == BLANK:
+        _refuse_on_blank(order)
         network, tokenizer = starter.blank(groups)
         model = policy.prepare(order.kind, network, tokenizer, **how)
         return model, "blank: new weights and a tokenizer learnt from this dataset"
@@ -63,6 +62,15 @@ def start_model(order: Order, groups: Sequence[Group], folder: Path, device: tor
         source = copy_checkpoint(checkpoint, folder)
         exactly = f"{checkpoint.name} v{checkpoint.version}, manifest {checkpoint.sha256}"
     return policy.load(order.kind, source, **how), exactly
+
+
+def _refuse_on_blank(order: Order) -> None:
+    if order.kind == "reward":
+        raise BadInput("A blank model can read nothing yet: train one with sft, then its rewards.", field="base_model")
+    if order.base_weights != four_bit.FULL:
+        raise BadInput("A blank model has weights that must learn: leave base_weights full.", field="base_weights")
+    if order.lora_rank:
+        raise BadInput("A blank model has weights that must learn: leave lora_rank at 0.", field="lora_rank")
 
 
 def refuse_folder(words: str) -> None:

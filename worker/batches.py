@@ -24,7 +24,8 @@ from worker.attention import Span
 class EncodedGroup:
     """A group as token ids. Each response ends in the end token. ``reference`` holds log π_ref in nats, once known.
 
-    ``scores`` are imported ones, NaN where a response had none, empty where none had; ``strength`` is 0 where nobody said how clear the choice was.
+    ``scores`` are imported ones, NaN where a response had none, empty where none had; ``strength`` is 0 where nobody said how
+    clear the choice was. Of ``truncated`` responses not all is here: their prompt was too long, or they were.
     """
 
     prompt: tuple[int, ...]
@@ -34,6 +35,7 @@ class EncodedGroup:
     reference: tuple[float, ...] = ()
     scores: tuple[float, ...] = ()
     strength: float = 0.0
+    truncated: int = 0
 
     def longest(self) -> int:
         """Tokens of the prompt with the longest response."""

@@ -36,7 +36,10 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``number`` counts from 0. ``figures`` hold loss, and for preferences accuracy and margin, of this step's groups."""
+    """``number`` counts from 0. ``figures`` hold loss, and for preferences accuracy and margin, of this step's groups.
+
+    ``truncated`` counts the responses among them of which not all fitted.
+    """
 
     number: int
     total: int
@@ -127,7 +130,8 @@ def accumulate(model: Model, method: Method, settings: Training, groups: Sequenc
         if counts:
             told = (tally.right, tally.margin, tally.pairs, tally.furthest, tally.means | batch.measured)
             seen.append(Seen(part.item(), batch.n_tokens(), *told))
-    return figures_of([each for part in gathered(seen) for each in part])
+    figures = figures_of([each for part in gathered(seen) for each in part])
+    return figures | {"truncated": float(sum(group.truncated for group in groups))}
 
 
 def figures_of(seen: Sequence[Seen]) -> Figures:

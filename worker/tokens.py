@@ -79,10 +79,12 @@ def _encode_group(
     if fitted is None:
         return None
     kept, fitting = fitted
+    prompt_cut = len(kept) < len(prompt)
+    responses_cut = sum(len(new) < len(old) for new, old in zip(fitting, responses, strict=True))
     counts.prompts += 1
-    counts.prompts_cut += len(kept) < len(prompt)
+    counts.prompts_cut += prompt_cut
     counts.responses += len(responses)
-    counts.responses_cut += sum(len(new) < len(old) for new, old in zip(fitting, responses, strict=True))
+    counts.responses_cut += responses_cut
     counts.tokens_cut += len(prompt) - len(kept) + sum(map(len, responses)) - sum(map(len, fitting))
     counts.borders_merged += borders_merged(group, judged, tokenizer)
     scores = [math.nan if score is None else score for score in group.scores]
@@ -93,6 +95,7 @@ def _encode_group(
         group.weight,
         scores=tuple(scores[place] for place in judged) if scores else (),
         strength=group.strength,
+        truncated=len(responses) if prompt_cut else responses_cut,
     )
 
 

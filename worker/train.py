@@ -77,7 +77,8 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     stop.check()
 
     for step in train_steps(model, method, settings, groups):
-        report.step(step.number, step.total, step.seconds_left, step.figures)
+        figures = step.figures | {"dropped": float(len(cut.dropped))}
+        report.step(step.number, step.total, step.seconds_left, figures)
         stop.check()
 
     report.stage("measuring what was trained")

@@ -117,7 +117,23 @@ def test_it_tells_every_step(claimed: Any):
     with work_unit() as session:
         steps = session.scalars(select(RunMetric).order_by(RunMetric.step)).all()
     assert [each.step for each in steps] == [0, 1, 2]
-    assert set(steps[0].values) == {"loss", "entropy", "learning_rate", "gradient_norm", "tokens_per_second"}
+    counts = {"truncated", "dropped"}
+    assert set(steps[0].values) == {"loss", "entropy", "learning_rate", "gradient_norm", "tokens_per_second"} | counts
+
+
+def test_it_tells_at_every_step_what_did_not_fit(claimed: Any):
+    """Of one epoch two prompts are too long: what follows them is truncated, or both groups are dropped."""
+    long = [each | {"prompt": [{"role": "user", "content": "7" * 200}]} for each in ROWS[:2]]
+    for too_long, truncated, dropped in (("trim", 2, 0), ("drop", 0, 2)):
+        how = {"max_steps": 0, "groups_per_step": 8, "max_length": 100, "too_long": too_long}
+        run_id = claimed(rows=[*long, *ROWS[2:]], settings=how)
+        assert trained(run_id) == exits.FINISHED
+        with work_unit() as session:
+            steps = session.scalars(select(RunMetric).where(RunMetric.run_id == run_id)).all()
+        assert sum(each.values["truncated"] for each in steps) == truncated
+        assert {each.values["dropped"] for each in steps} == {dropped}
+        told = the_run(run_id).facts["truncation"]
+        assert (told["prompts_cut"], told["groups_dropped"]) == (truncated, dropped)
 
 
 def test_it_starts_from_a_checkpoint_and_plain_transformers_find_the_reported_margin(claimed: Any, tmp_path: Path):
@@ -228,6 +244,8 @@ def test_it_ends_after_its_step_when_it_is_told_to(claimed: Any, monkeypatch: py
         ({"method": "alchemy"}, "Known methods: sft, reward, dpo"),
         ({"base_model": "starter"}, "make it with `tiebreak starter`"),
         ({"base_model": "nobody"}, "no checkpoint “nobody”"),
+        ({"method": "reward"}, "A blank model can read nothing yet"),
+        ({"settings": SMALL | {"lora_rank": 2}}, "leave lora_rank at 0"),
         ({"base_model": "/etc"}, "none of the folders"),
         ({"method": "dpo", "rows": [each | {"tiers": [1, 1]} for each in ROWS]}, "has what dpo needs: order"),
     ],
