@@ -1,5 +1,6 @@
 """create_app(): the rooms, in the order of the sentence, and the middleware around them."""
 
+from itertools import zip_longest
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -36,9 +37,10 @@ from app.settings import ROOT
 
 _PROBLEM: dict[str, Any] = {"description": "Problem", "content": {"application/problem+json": {}}}
 
-# The rooms, in the order of the sentence: their JSON routes and their pages. Routes are looked for in their order, so the
-# pages that every key press waits for come first of all.
+# The rooms, in the order of the sentence: their JSON routes and their pages. Routes are looked for in their order, so what
+# every key press waits for comes first of all.
 API: tuple[APIRouter, ...] = (
+    judgments_api.direct,
     projects_api.router,
     prompts_api.router,
     queue_api.router,
@@ -49,6 +51,7 @@ API: tuple[APIRouter, ...] = (
     checkpoints_api.router,
 )
 PAGES: tuple[APIRouter, ...] = (
+    judgments_views.direct,
     judgments_views.router,
     people.router,
     people_language.router,
@@ -69,12 +72,11 @@ PAGES: tuple[APIRouter, ...] = (
 
 def create_app() -> FastAPI:
     app = FastAPI(title="Tiebreak", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
-    judging, *others = PAGES
-    app.include_router(judging, include_in_schema=False)
-    for router in API:
-        app.include_router(router, prefix="/api/v1", responses={"4XX": _PROBLEM})
-    for router in others:
-        app.include_router(router, include_in_schema=False)
+    for api, pages in zip_longest(API, PAGES):
+        if api is not None:
+            app.include_router(api, prefix="/api/v1", responses={"4XX": _PROBLEM})
+        if pages is not None:
+            app.include_router(pages, include_in_schema=False)
     app.mount("/static", Assets(directory=ROOT / "static"), name="static")
     answer_mistakes(app)
     app.add_middleware(Compressed)

@@ -1,7 +1,7 @@
 """Judgments for programs: send one, take it back, fetch the tuples.
 
-Sending opens its transaction itself and answers in bytes, since this is the call that every key press waits for: one
-trip to the thread pool, and no second look at an answer that came out of the database in its final form.
+Sending is `Direct`, opens its transaction itself and answers in bytes, since this is the call that every key press waits
+for: one trip to the thread pool, and no second look at an answer that came out of the database in its final form.
 """
 
 from collections.abc import Generator
@@ -9,13 +9,15 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from starlette.types import Receive, Scope, Send
 
 from app.access import MayExport, MayJudge, program
 from app.db import SessionDep, work_unit
+from app.direct import Direct, read_json, read_parameters
 from app.forms import LARGEST_ID, RowNumber
 from app.judgments import service
 from app.judgments.preferences import preference_lines
@@ -25,6 +27,7 @@ from app.projects.queries import managed_project
 from app.queue.api import shown
 from app.queue.service import claim
 
+direct = APIRouter(tags=["judging"], route_class=Direct)
 router = APIRouter(tags=["judging"])
 
 LONGEST_OUTCOME = 40
@@ -58,20 +61,44 @@ class JudgmentOrder(BaseModel):
         return Verdict(self.outcome, self.tiers, self.strength, self.comment, self.dimensions, self.skip_reason)
 
 
-@router.post("/assignments/{assignment_id}/judgment", status_code=201, response_class=Response)
-def judge(
+class _Place(BaseModel):
+    """Where a judgment belongs, as the address says it."""
+
+    assignment_id: RowNumber
+    and_next: bool = Field(default=False, validation_alias="next")
+
+
+def judgment_request(
     assignment_id: RowNumber,
     order: JudgmentOrder,
-    request: Request,
     key: Key = "",
-    and_next: Annotated[bool, Query(alias="next")] = False,
-) -> Response:
+    and_next: Annotated[bool, Query(alias="next", description="Answer with the next turn as well.")] = False,
+) -> None:
+    """What `judge` reads, for the description of the API."""
+
+
+@direct.post(
+    "/assignments/{assignment_id}/judgment",  # noqa: FAST003 -- read by hand
+    status_code=201,
+    response_class=Response,
+    dependencies=[Depends(judgment_request)],
+)
+async def judge(request: Request) -> Response:
     """Store a judgment; 200 when this key stored it before. With `?next=1` the answer holds the next turn as well."""
+    place = read_parameters(_Place, "path", {**request.query_params, **request.path_params})
+    order = read_json(JudgmentOrder, await request.body())
+    return await run_in_threadpool(_judge, request, place, order)
+
+
+def _judge(request: Request, place: _Place, order: JudgmentOrder) -> Response:
+    key = request.headers.get("idempotency-key", "")
     with work_unit() as session:
         person = program(session, request, "judge")
-        stored = service.judge(session, person, assignment_id, order.verdict(), key=key, duration_ms=order.duration_ms)
+        stored = service.judge(
+            session, person, place.assignment_id, order.verdict(), key=key, duration_ms=order.duration_ms
+        )
         answer: dict[str, Any] = {"judgment": stored.judgment}
-        if and_next:
+        if place.and_next:
             turn = claim(session, person.id, stored.project_id, is_locked=True)
             answer["next"] = shown(turn) if turn is not None else None
     return Response(orjson.dumps(answer), 200 if stored.replayed else 201, media_type="application/json")

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from app.access import Person, SignedIn, browser
 from app.db import SessionDep, work_unit
+from app.direct import Direct
 from app.errors import BadInput, Conflict, Mistake
-from app.forms import Fields, RowNumber, row_number
+from app.forms import Fields, RowNumber, fields, row_number
 from app.judgments import queries, service
 from app.judgments.practice import Feedback, feedback
 from app.judgments.progress import Progress, progress
@@ -30,6 +32,7 @@ from app.projects.queries import project_for, project_to_read
 from app.queue.service import Turn, claim, renew
 from app.settings import get_settings
 
+direct = APIRouter(route_class=Direct)
 router = APIRouter()
 LONGEST_LOOK_MS = 24 * 3600 * 1000
 LAYOUT_COOKIE = "tiebreak_layout"
@@ -142,13 +145,17 @@ def judge(request: Request, session: SessionDep, person: SignedIn, slug: str, la
     return page
 
 
-@router.post("/projects/{slug}/turn")
-def turn(request: Request, slug: str, form: Fields) -> Response:
+@direct.post("/projects/{slug}/turn")  # noqa: FAST003 -- read by hand
+async def turn(request: Request) -> Response:
     """Store what was decided, answer with the next turn. Whatever is refused is said on the page it came from.
 
-    Every key press waits for this, so the transaction is opened here: dependencies would cost three more trips to the
-    thread pool.
+    Every key press waits for this, so it is `Direct`, and the transaction is opened where it is needed: dependencies
+    would cost three more trips to the thread pool.
     """
+    return await run_in_threadpool(_turn, request, request.path_params["slug"], await fields(request))
+
+
+def _turn(request: Request, slug: str, form: Mapping[str, str]) -> Response:
     with work_unit() as session:
         person = browser(request, session)
         project = project_to_read(session, person, slug)

@@ -1,0 +1,44 @@
+"""Routes that every key press waits for, without what FastAPI does for a route that declares what it wants.
+
+Matching an address against every room, solving dependencies and checking each parameter apart take as long as a judgment and its
+tuples do. Here the endpoint is handed the request and reads it with one pydantic model; a route's `dependencies` are
+never called, they only describe it. Such routes are included before all rooms.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Direct(APIRoute):
+    """Its endpoint is `async (request) -> Response`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return self.endpoint
+
+
+def read_json(model: type[Model], body: bytes) -> Model:
+    """Raises RequestValidationError, as any other route does for a body that is not what it should be."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _refusal(error, "body") from None
+
+
+def read_parameters(model: type[Model], where: str, values: Mapping[str, Any]) -> Model:
+    """The same for what stands in a path, a query or a header, which is text."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _refusal(error, where) from None
+
+
+def _refusal(error: ValidationError, where: str) -> RequestValidationError:
+    return RequestValidationError([one | {"loc": (where, *one["loc"])} for one in error.errors()])
