@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from tokenizers.processors import TemplateProcessing
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
-from worker import policy
+from worker import policy, starter
 from worker.groups import Group
 from worker.policy import Kind, Model
 
 CPU = torch.device("cpu")
+BEGIN = starter.SYSTEM
 TEXTS = [
     "What is the quick brown fox?",
     "the quicker, the better",
@@ -18,6 +20,16 @@ TEXTS = [
     "one two three four five",
     "Say hello to the dog.",
 ] * 3
+
+
+def beginning_tokenizer(vocabulary: int = 300) -> Any:
+    """One that begins every text with a begin token, as those of many hub models do, and so does its chat template."""
+    tokenizer = starter.train_tokenizer(TEXTS, vocabulary)
+    tokenizer.bos_token = BEGIN
+    begin = (BEGIN, tokenizer.bos_token_id)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single=f"{BEGIN} $A", special_tokens=[begin])
+    tokenizer.chat_template = "{{ bos_token }}" + starter.CHAT_TEMPLATE
+    return tokenizer
 
 
 def network(kind: Kind, tokenizer: Any, **changes: Any) -> Any:

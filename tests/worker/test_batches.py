@@ -40,6 +40,15 @@ def test_a_reward_is_read_at_the_end_token_though_end_and_padding_be_one_id(layo
     assert (batch.position_BT.flatten()[batch.last_R] + 1).tolist() == lengths
 
 
+def test_what_is_predicted_follows_from_lengths_though_end_and_padding_be_one_id(groups: list[EncodedGroup]):
+    end = groups[0].responses[0][-1]
+    with_end, with_other = (collate(groups, pad, CPU) for pad in (end, 0))
+    assert end != 0
+    for name in ("attention_BT", "at_M", "target_M", "last_R"):
+        assert torch.equal(getattr(with_end, name), getattr(with_other, name)), name
+    assert int(with_end.target_M.eq(end).sum()) == sum(len(each.responses) for each in groups)
+
+
 def test_a_packed_row_holds_every_prompt_once_and_no_padding(groups: list[EncodedGroup]):
     batch = pack(groups, CPU, ends=False)
     responses = [one for each in groups for one in each.responses]

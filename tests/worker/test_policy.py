@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, Gemma2Config, Gemma2ForCausalLM
 
 from app.errors import BadInput
-from tests.small import CPU, TEXTS, network, small_model
+from tests.small import CPU, TEXTS, beginning_tokenizer, network, small_model
 from worker import policy, starter
 from worker.batches import Batch, EncodedGroup, collate
 from worker.evaluate import measure, reward_figures
@@ -97,6 +97,21 @@ def test_padding_is_given_an_id_of_its_own_when_it_shares_the_ends():
     pad = model.tokenizer.pad_token_id
     assert pad != model.tokenizer.eos_token_id
     assert model.network.config.pad_token_id == pad < model.network.get_input_embeddings().num_embeddings
+
+
+def test_a_policy_is_published_knowing_where_to_end(tokenizer: Any):
+    """Whatever the base model's own file said of generation: a chat model that ends elsewhere would never stop."""
+    told = small_model("policy", tokenizer, eos_token_id=7, pad_token_id=8).network.generation_config
+    assert (told.eos_token_id, told.pad_token_id) == (tokenizer.eos_token_id, tokenizer.pad_token_id)
+
+
+def test_a_model_that_has_always_seen_a_begin_token_sees_it_without_a_template_too():
+    tokenizer = beginning_tokenizer()
+    tokenizer.chat_template = None
+    small_model("policy", tokenizer)
+    ids = tokenizer.apply_chat_template([{"role": "user", "content": "hello"}], return_dict=False)
+    assert ids.count(tokenizer.bos_token_id) == 1
+    assert ids[0] == tokenizer.bos_token_id
 
 
 def test_a_tokenizer_without_template_or_end_is_settled_or_refused():

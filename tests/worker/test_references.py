@@ -101,6 +101,19 @@ def test_adapters_share_the_reference_of_their_base(
     assert key_of(small_model("policy", tokenizer, lora_rank=3), groups) == key_of(adapted, groups)
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # as above
+def test_the_reference_of_adapters_that_have_learnt_is_asked_of_the_base_under_them(
+    tokenizer: Any, groups: list[EncodedGroup], asked: list[int], place: Path
+):
+    adapted = small_model("policy", tokenizer, lora_rank=2)
+    with torch.no_grad():
+        for weights in adapted.trainable():
+            weights.add_(0.1)
+    assert kept_reference(adapted, groups) == with_reference(small_model("policy", tokenizer), groups)
+    assert asked == [len(groups)]
+    assert with_reference(adapted, groups) != kept_reference(adapted, groups)
+
+
 @pytest.mark.parametrize("harm", ["", "{}", "[1]", '{"key": "another", "sum": "", "logp": []}'])
 def test_a_damaged_entry_is_computed_again(
     harm: str, tokenizer: Any, groups: list[EncodedGroup], asked: list[int], place: Path

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.errors import BadInput
-from tests.small import GROUPS, TEXTS, group
+from tests.small import GROUPS, TEXTS, beginning_tokenizer, group
 from worker import starter
 from worker.tokens import cut_prompt, encode, fit, prompt_ids, response_ids
 
@@ -37,6 +37,25 @@ def test_it_refuses_a_template_that_begins_twice():
     tokenizer.chat_template = "{{ bos_token }}" + tokenizer.chat_template
     with pytest.raises(BadInput, match="begin token twice"):
         prompt_ids(messages, tokenizer)
+
+
+def test_a_tokenizer_that_begins_every_text_begins_the_prompt_once_and_no_response():
+    tokenizer = beginning_tokenizer()
+    assert tokenizer("fox")["input_ids"][0] == tokenizer.bos_token_id, (
+        "this tokenizer begins nothing, so nothing is tried"
+    )
+    (encoded,), counts = encode([group("the qui", ["ck brown", ""], [1, 2])], tokenizer, 64)
+    assert encoded.prompt.count(tokenizer.bos_token_id) == 1
+    assert encoded.prompt[0] == tokenizer.bos_token_id
+    assert [one.count(tokenizer.bos_token_id) for one in encoded.responses] == [0, 0]
+    assert counts.borders_merged == 0
+
+
+def test_a_prompt_that_is_cut_still_begins():
+    tokenizer = beginning_tokenizer(vocabulary=261)
+    (encoded,), counts = encode([group("abcdefgh" * 4, ["no", "yes"], [1, 2])], tokenizer, 24)
+    assert counts.prompts_cut == 1
+    assert encoded.prompt[0] == tokenizer.bos_token_id
 
 
 def test_it_says_which_prompt_the_template_cannot_show(tokenizer: Any):
