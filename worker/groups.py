@@ -54,7 +54,7 @@ def _group(row: Mapping[str, Any]) -> Group:
         outcome=row["outcome"],
         weight=float(row.get("weight", 1.0)),
         answer=_answer(facts),
-        scores=tuple(row.get("scores") or ()),
+        scores=tuple(None if score is None else float(score) for score in row.get("scores") or ()),
         strength=float(row.get("margin") or 0.0),
         models=tuple(row.get("models") or ()),
         source=str(facts["source"]) if isinstance(facts.get("source"), str | int) else None,

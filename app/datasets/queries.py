@@ -90,7 +90,7 @@ def _row(found: Any, *, weight: float) -> Row:
         "margin": None if found.strength is None else float(found.strength),
         "weight": weight,
         "judge_kind": found.judge_kind,
-        "scores": [score for _, _, _, score in found.responses],
+        "scores": [None if score is None else float(score) for _, _, _, score in found.responses],
         "models": [model for _, _, model, _ in found.responses],
         "metadata": orjson.dumps(found.record, option=orjson.OPT_SORT_KEYS).decode(),
         "prompt_hash": found.content_hash.hex(),
