@@ -4,12 +4,14 @@ blank                    a new model for the dataset's texts, `starter.py`
 name, name@v3            one of our checkpoints, the newest version unless named; copied out of storage, sums checked
 /folder                  below one of MODEL_FOLDERS
 org/name, …@revision     from the hub, fetched by `transformers` itself
+
+Adapters remember what they belong to by the name and revision under which programs get it, a checkpoint of ours from our own hub
+as `tiebreak/name`; `peft` finds the base by them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from sqlalchemy import select
@@ -24,6 +26,8 @@ from worker.groups import Group
 from worker.policy import Kind, Model
 
 BLANK = "blank"
+HUB_OWNER = "tiebreak"
+"""Of every checkpoint's name on our own hub."""
 LONGEST_VERSION = 10
 
 
@@ -37,31 +41,48 @@ class Order:
     base_weights: str = four_bit.FULL
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where the weights lie, what exactly they are, and by which name and revision programs get them."""
+
+    source: Path | str
+    exactly: str
+    name: str
+    revision: str | None = None
+
+
 def start_model(order: Order, groups: Sequence[Group], folder: Path, device: torch.device) -> tuple[Model, str]:
     """The model before its first step, and what exactly it is. ``folder`` takes the files that must be fetched."""
-    how: dict[str, Any] = {"lora_rank": order.lora_rank, "device": device}
     if order.base_weights == four_bit.FOUR_BIT:
         four_bit.refuse_what_cannot_be(order.lora_rank)
     if order.words == BLANK:
         _refuse_on_blank(order)
         network, tokenizer = starter.blank(groups)
-        model = policy.prepare(order.kind, network, tokenizer, **how)
+        model = policy.prepare(order.kind, network, tokenizer, lora_rank=0, device=device)
         return model, "blank: new weights and a tokenizer learnt from this dataset"
-    how["base_weights"] = order.base_weights
-    if order.words.startswith(("/", ".", "~")):
-        source, exactly = allowed_folder(order.words), order.words
-    elif "/" in order.words:
-        refuse_folder(order.words)
-        return policy.load(order.kind, order.words, **how), order.words
-    else:
-        checkpoint = find_checkpoint(order.words)
-        if checkpoint.kind == "reward" and order.kind == "policy":
-            raise BadInput(
-                f"“{order.words}” is a reward model, which writes no text; choose a policy.", field="base_model"
-            )
-        source = copy_checkpoint(checkpoint, folder)
-        exactly = f"{checkpoint.name} v{checkpoint.version}, manifest {checkpoint.sha256}"
-    return policy.load(order.kind, source, **how), exactly
+    base = _find(order, folder)
+    model = policy.load(
+        order.kind, base.source, lora_rank=order.lora_rank, device=device, base_weights=order.base_weights
+    )
+    model.adapters_belong_to(base.name, base.revision)
+    return model, base.exactly
+
+
+def _find(order: Order, folder: Path) -> Base:
+    words = order.words
+    if words.startswith(("/", ".", "~")):
+        allowed = allowed_folder(words)
+        return Base(allowed, words, str(allowed))
+    if "/" in words:
+        refuse_folder(words)
+        name, _, revision = words.partition("@")
+        return Base(words, words, name, revision or None)
+    checkpoint = find_checkpoint(words)
+    if checkpoint.kind == "reward" and order.kind == "policy":
+        raise BadInput(f"“{words}” is a reward model, which writes no text; choose a policy.", field="base_model")
+    version = f"v{checkpoint.version}"
+    exactly = f"{checkpoint.name} {version}, manifest {checkpoint.sha256}"
+    return Base(copy_checkpoint(checkpoint, folder), exactly, f"{HUB_OWNER}/{checkpoint.name}", version)
 
 
 def _refuse_on_blank(order: Order) -> None:

@@ -95,6 +95,11 @@ class Model:
             return pack(groups, self.device, ends=self.kind == "reward")
         return collate(groups, self.tokenizer.pad_token_id, self.device)
 
+    def adapters_belong_to(self, name: str, revision: str | None) -> None:
+        """Write down which base the adapters, if any, are for."""
+        for config in self.adapted.peft_config.values() if self.adapted is not None else ():
+            config.base_model_name_or_path, config.revision = name, revision
+
     def trainable(self) -> list[nn.Parameter]:
         """The weights that training changes: all of them, or the adapters; of several processes, our parts of them."""
         reshard(self.network)

@@ -34,7 +34,7 @@ def publish(report: Report, run: Run, dataset: Dataset, model: Model, results: d
         return
     folder.mkdir()
     if model.adapted is not None and run.facts["settings"]["adapter"] != "merged":
-        save_adapter(model, str(run.facts["started_from"]), folder / ADAPTER)
+        save_adapter(model, folder / ADAPTER)
     merged(model).save_pretrained(folder)
     model.tokenizer.save_pretrained(folder)
     (folder / "README.md").write_text(card(run, dataset, model, results), encoding="utf-8")
@@ -44,10 +44,8 @@ def publish(report: Report, run: Run, dataset: Dataset, model: Model, results: d
     report.publish(run, model.kind, prefix, files, sha256_of(folder / MANIFEST), results)
 
 
-def save_adapter(model: Model, base: str, folder: Path) -> None:
+def save_adapter(model: Model, folder: Path) -> None:
     """The adapter alone, before it is merged. Embeddings are the base's own, so none are saved with it."""
-    for config in model.adapted.peft_config.values():
-        config.base_model_name_or_path = base
     model.adapted.save_pretrained(folder, save_embedding_layers=False)
 
 

@@ -162,15 +162,35 @@ def test_it_starts_from_a_checkpoint_and_plain_transformers_find_the_reported_ma
     assert after["margin"] != 0.0
 
 
-def test_a_published_reward_model_pads_with_an_id_of_its_own(claimed: Any, tmp_path: Path):
+@pytest.mark.parametrize("lora_rank", [0, 2])
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # peft asks for it by its old name
+def test_plain_transformers_find_the_reported_margin_of_a_reward_model_alone_and_in_a_batch(
+    lora_rank: int, claimed: Any, tmp_path: Path
+):
     trained(claimed(checkpoint_name="starter"))
-    run_id = claimed("reward", "starter")
+    run_id = claimed("reward", "starter", settings=SMALL | {"lora_rank": lora_rank, "learning_rate": 0.01})
     assert trained(run_id) == exits.FINISHED
     assert the_run(run_id).results["before"]["accuracy"] == 0.5
     folder = copied(checkpoints()[-1], tmp_path / "reward")
     model, tokenizer = AutoModelForSequenceClassification.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     assert model.config.num_labels == 1
     assert model.config.pad_token_id == tokenizer.pad_token_id != tokenizer.eos_token_id
+    told = [
+        [*each["prompt"], {"role": "assistant", "content": each["responses"][each["tiers"].index(tier)]}]
+        for each in ROWS[30:]
+        for tier in (1, 2)
+    ]
+    with torch.no_grad():
+        whole = tokenizer.apply_chat_template(told, padding=True, return_tensors="pt", return_dict=True)
+        together = model(**whole).logits[:, 0]
+        alone = [
+            model(tokenizer.apply_chat_template(one, return_tensors="pt", return_dict=True)["input_ids"])
+            for one in told
+        ]
+    torch.testing.assert_close(torch.cat([each.logits[:, 0] for each in alone]), together, rtol=1e-5, atol=1e-5)
+    margin = float((together[::2] - together[1::2]).mean())
+    assert the_run(run_id).results["after"]["margin"] == pytest.approx(margin, abs=1e-5)
+    assert abs(margin) > 1e-4
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # peft asks for it by its old name
@@ -180,13 +200,28 @@ def test_an_adapter_comes_merged_and_on_request_apart_with_the_name_of_its_base(
     assert trained(claimed("dpo", "starter", settings=SMALL | how)) == exits.FINISHED
     base, end = (copied(each, tmp_path / each.name) for each in checkpoints())
     told = json.loads((end / "adapter" / "adapter_config.json").read_text())
-    assert told["base_model_name_or_path"].startswith("starter v1, manifest ")
+    assert (told["base_model_name_or_path"], told["revision"]) == ("tiebreak/starter", "v1")
     plain = AutoModelForCausalLM.from_pretrained(base)
     ids = torch.arange(20)[None]
     merged, start = AutoModelForCausalLM.from_pretrained(end)(ids).logits, plain(ids).logits
     adapted = PeftModel.from_pretrained(plain, end / "adapter")(ids).logits
     torch.testing.assert_close(adapted, merged, rtol=1e-4, atol=1e-5)
     assert (merged - start).abs().max() > 1e-3
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # as above
+def test_the_adapter_of_a_reward_model_brings_its_head(claimed: Any, tmp_path: Path):
+    """The base is a policy and has none."""
+    trained(claimed(checkpoint_name="starter"))
+    how = {"lora_rank": 2, "learning_rate": 0.01, "adapter": "merged and apart"}
+    assert trained(claimed("reward", "starter", settings=SMALL | how)) == exits.FINISHED
+    base, end = (copied(each, tmp_path / each.name) for each in checkpoints())
+    ids = torch.arange(20)[None]
+    plain = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
+    adapted = PeftModel.from_pretrained(plain, end / "adapter")(ids).logits
+    merged = AutoModelForSequenceClassification.from_pretrained(end)(ids).logits
+    torch.testing.assert_close(adapted, merged, rtol=1e-4, atol=1e-5)
+    assert merged.abs().max() > 1e-4
 
 
 def test_versions_of_one_name_count_up(claimed: Any):
