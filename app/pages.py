@@ -8,6 +8,7 @@ A word said once after a redirect ("Ben is in") travels in a short-lived cookie,
 
 import hashlib
 import math
+from collections.abc import MutableMapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -174,8 +175,14 @@ def _trusted(code: str, message: str) -> Markup:
     return Markup(gettext(message))  # noqa: S704 -- as above
 
 
+class _Templates(Environment):
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """The same for all templates, which nobody adds to: Jinja's own chain of mappings is walked at each import."""
+        return super().make_globals(d) if d else self.globals
+
+
 def _environment() -> Environment:
-    env = Environment(
+    env = _Templates(
         loader=FileSystemLoader(ROOT / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
