@@ -143,6 +143,20 @@ def slots_that_do_not_add_up() -> list[tuple[int, ...]]:
                 (SELECT count(*) FROM judgment WHERE is_current)
             """)
         ).one()
+        copies = session.execute(
+            text("""
+            SELECT
+                (SELECT count(*) FROM assignment JOIN item ON item.id = item_id
+                    WHERE assignment.project_id <> item.project_id),
+                (SELECT count(*) FROM judgment AS said JOIN assignment AS turn ON turn.id = assignment_id
+                    WHERE (said.project_id, said.item_id, said.user_id) <> (turn.project_id, turn.item_id, turn.user_id)),
+                (SELECT count(*) FROM preference AS pair
+                    JOIN judgment AS said ON said.id = judgment_id LEFT JOIN item ON item.id = said.item_id
+                    WHERE (pair.project_id, pair.item_id, pair.prompt_id)
+                        IS DISTINCT FROM (said.project_id, item.id, item.prompt_id))
+            """)
+        ).one()
+    assert tuple(copies) == (0, 0, 0), "what a row copies is what the row above it says"
     assert tuple(tests) == (0, 0, 0), "slots, counted judgments and tuples of gold and repeats"
     assert len(set(done)) == 1, "a turn is done when it has a judgment in force, and it has one"
     return [tuple(row) for row in rows if row.open_slots + row.turns + row.judgments != row.wanted]

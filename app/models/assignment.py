@@ -20,6 +20,10 @@ class Assignment(Table):
     expired or was released is opened again in place. `shown_order` is drawn on the server from `seed` and stored, so it
     is stable over reloads. `reason` says why this item was shown to this person: the project's order, or what went before
     it; `file` for a judgment that a file brought.
+
+    `project_id` is a copy of the item's, for indexes, and has no foreign key of its own. Here, in judgments and in
+    preferences each check of a key locks the row that it points to; all who judge in a project would meet at the
+    project's one row, several times for each key they press.
     """
 
     __tablename__ = "assignment"
@@ -35,7 +39,7 @@ class Assignment(Table):
     )
 
     id: Mapped[RowId]
-    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
+    project_id: Mapped[int]
     item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     state: Mapped[str] = mapped_column(default="open")

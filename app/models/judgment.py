@@ -12,6 +12,7 @@ class Judgment(Table):
     current: after it nothing is.
     `dimensions` maps the name of a dimension to tiers of its own, {"honest": {response id: tier}}; `skip_reason` is why
     somebody skipped, in one of our words or their own.
+    Project, item and user are copies of the assignment's, which has the foreign keys.
     `client_key` is the Idempotency-Key the judgment came with; a replay finds it and stores nothing.
     """
 
@@ -30,10 +31,10 @@ class Judgment(Table):
     )
 
     id: Mapped[RowId]
-    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
+    project_id: Mapped[int]
     assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))
-    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
-    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    item_id: Mapped[int]
+    user_id: Mapped[int]
     judge_kind: Mapped[str]
     outcome: Mapped[str]
     tiers: Mapped[Json]

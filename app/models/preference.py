@@ -9,7 +9,8 @@ from app.models.table import RowId, Table
 class Preference(Table):
     """One (x, a⁺, a⁻), written in its judgment's own transaction; `group` in exports is the item.
 
-    A revision's tuples replace the old ones, which stay with `is_current` false.
+    A revision's tuples replace the old ones, which stay with `is_current` false. Project, item and prompt are copies of
+    what the judgment's assignment says.
     """
 
     __tablename__ = "preference"
@@ -20,10 +21,10 @@ class Preference(Table):
     )
 
     id: Mapped[RowId]
-    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
+    project_id: Mapped[int]
     judgment_id: Mapped[int] = mapped_column(ForeignKey("judgment.id"))
-    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
-    prompt_id: Mapped[int] = mapped_column(ForeignKey("prompt.id"))
+    item_id: Mapped[int]
+    prompt_id: Mapped[int]
     chosen_id: Mapped[UUID] = mapped_column(ForeignKey("response.id"))
     rejected_id: Mapped[UUID] = mapped_column(ForeignKey("response.id"))
     margin: Mapped[float | None]
