@@ -80,9 +80,8 @@ def _find(order: Order, folder: Path) -> Base:
     checkpoint = find_checkpoint(words)
     if checkpoint.kind == "reward" and order.kind == "policy":
         raise BadInput(f"“{words}” is a reward model, which writes no text; choose a policy.", field="base_model")
-    version = f"v{checkpoint.version}"
-    exactly = f"{checkpoint.name} {version}, manifest {checkpoint.sha256}"
-    return Base(copy_checkpoint(checkpoint, folder), exactly, f"{HUB_OWNER}/{checkpoint.name}", version)
+    hub_name, version = f"{HUB_OWNER}/{checkpoint.name}", f"v{checkpoint.version}"
+    return Base(copy_checkpoint(checkpoint, folder), checkpoint.exactly, hub_name, version)
 
 
 def _refuse_on_blank(order: Order) -> None:
@@ -107,7 +106,8 @@ def find_checkpoint(words: str) -> Checkpoint:
     name, _, version = words.partition("@v")
     if version and not (version.isdecimal() and len(version) < LONGEST_VERSION):
         raise BadInput(f"“{words}” is no checkpoint: a version is a number, as in {name}@v2.", field="base_model")
-    wanted = [Checkpoint.name == name, *([Checkpoint.version == int(version)] if version else [])]
+    wanted = [Checkpoint.name == name, Checkpoint.deleted_at.is_(None)]
+    wanted += [Checkpoint.version == int(version)] if version else []
     with work_unit() as session:
         newest_first = select(Checkpoint).where(*wanted).order_by(Checkpoint.version.desc())
         checkpoint = session.scalars(newest_first.limit(1)).one_or_none()

@@ -122,7 +122,7 @@ def _base_is_being_made() -> Any:
     to_come = select(earlier.id).where(
         earlier.checkpoint_name == Run.base_model, earlier.id < Run.id, earlier.state.in_(("queued", "running"))
     )
-    is_there = select(Checkpoint.id).where(Checkpoint.name == Run.base_model)
+    is_there = select(Checkpoint.id).where(Checkpoint.name == Run.base_model, Checkpoint.deleted_at.is_(None))
     return and_(to_come.correlate(Run).exists(), ~is_there.correlate(Run).exists())
 
 

@@ -1,22 +1,33 @@
-"""Checkpoints for programs: list them, fetch their files."""
+"""Checkpoints for programs: list them, fetch their files, say which version an alias stands for."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
-from app.access import MayReadAll
-from app.checkpoints.queries import Lineage, checkpoint_by_id, checkpoints_page, lineage
+from app.access import MayReadAll, MayTrain
+from app.checkpoints import aliases
+from app.checkpoints.queries import (
+    Lineage,
+    aliases_of,
+    aliases_of_name,
+    checkpoint_by_id,
+    checkpoints_page,
+    lineage,
+)
 from app.db import SessionDep
 from app.downloads import download, listed
+from app.forms import LARGEST_ID
 from app.keyset import After, Limit, cut, link_next
+from app.models import CheckpointAlias
 
 router = APIRouter(tags=["checkpoints"])
 
 
 class CheckpointAnswer(BaseModel):
-    """`run` and `dataset` are ids; `files` are those of a plain `transformers` folder."""
+    """`run` and `dataset` are ids; `files` are those of a plain `transformers` folder, none once it was deleted."""
 
     id: int
     name: str
@@ -30,10 +41,31 @@ class CheckpointAnswer(BaseModel):
     metrics: dict[str, Any]
     sha256: str
     files: list[dict[str, Any]]
+    aliases: list[str]
     created_at: datetime
+    deleted_at: datetime | None
 
 
-def answer(found: Lineage) -> CheckpointAnswer:
+class AliasAnswer(BaseModel):
+    """A word, the version of the name that it stands for, and since when."""
+
+    name: str
+    alias: str
+    version: int
+    moved_at: datetime
+
+
+class Move(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: Annotated[int, Field(ge=1, le=LARGEST_ID)]
+
+
+def alias_answer(alias: CheckpointAlias) -> AliasAnswer:
+    return AliasAnswer(name=alias.name, alias=alias.alias, version=alias.version, moved_at=alias.moved_at)
+
+
+def answer(found: Lineage, words: Sequence[str]) -> CheckpointAnswer:
     checkpoint = found.checkpoint
     return CheckpointAnswer(
         id=checkpoint.id,
@@ -48,7 +80,9 @@ def answer(found: Lineage) -> CheckpointAnswer:
         metrics=checkpoint.metrics,
         sha256=checkpoint.sha256,
         files=checkpoint.files,
+        aliases=list(words),
         created_at=checkpoint.created_at,
+        deleted_at=checkpoint.deleted_at,
     )
 
 
@@ -59,12 +93,14 @@ def list_checkpoints(
     """Newest first."""
     page = cut(checkpoints_page(session, after=after, limit=limit), limit, key=lambda row: row.checkpoint.id)
     link_next(request, response, page.next_after)
-    return [answer(found) for found in page.rows]
+    words = aliases_of(session, [found.checkpoint for found in page.rows])
+    return [answer(found, words.get(found.checkpoint.id, ())) for found in page.rows]
 
 
 @router.get("/checkpoints/{checkpoint_id}")
 def show_checkpoint(checkpoint_id: int, _: MayReadAll, session: SessionDep) -> CheckpointAnswer:
-    return answer(lineage(session, checkpoint_id))
+    found = lineage(session, checkpoint_id)
+    return answer(found, aliases_of(session, [found.checkpoint]).get(found.checkpoint.id, ()))
 
 
 @router.head("/checkpoints/{checkpoint_id}/files/{path:path}", response_class=Response, include_in_schema=False)
@@ -72,3 +108,21 @@ def show_checkpoint(checkpoint_id: int, _: MayReadAll, session: SessionDep) -> C
 def checkpoint_file(checkpoint_id: int, path: str, _: MayReadAll, session: SessionDep, request: Request) -> Response:
     checkpoint = checkpoint_by_id(session, checkpoint_id)
     return download(request, checkpoint.prefix, listed(checkpoint.files, path))
+
+
+@router.get("/checkpoints/{name}/aliases")
+def list_aliases(name: str, _: MayReadAll, session: SessionDep) -> list[AliasAnswer]:
+    """Which version each alias of this name stands for now, in alphabetical order."""
+    return [alias_answer(alias) for alias in aliases_of_name(session, name)]
+
+
+@router.put("/checkpoints/{name}/aliases/{alias}")
+def move_alias(name: str, alias: str, given: Move, person: MayTrain, session: SessionDep) -> AliasAnswer:
+    """Let the alias stand for that version from now on, wherever it stood before."""
+    return alias_answer(aliases.point(session, person, name, alias, given.version))
+
+
+@router.delete("/checkpoints/{name}/aliases/{alias}", status_code=204)
+def remove_alias(name: str, alias: str, person: MayTrain, session: SessionDep) -> None:
+    """The alias stands for nothing any more; the version stays as it is."""
+    aliases.remove(session, person, name, alias)

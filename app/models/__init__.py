@@ -5,6 +5,7 @@ from app.models.assignment import Assignment
 from app.models.audit import Audit
 from app.models.browser_session import BrowserSession
 from app.models.checkpoint import Checkpoint
+from app.models.checkpoint_alias import CheckpointAlias
 from app.models.dataset import Dataset
 from app.models.invitation import Invitation
 from app.models.item import Item
@@ -27,6 +28,7 @@ __all__ = [
     "Audit",
     "BrowserSession",
     "Checkpoint",
+    "CheckpointAlias",
     "Dataset",
     "Invitation",
     "Item",

@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -5,7 +7,11 @@ from app.models.table import CreatedAt, Json, RowId, Table
 
 
 class Checkpoint(Table):
-    """A published model: plain `transformers` files in storage below `prefix`, each with its SHA-256."""
+    """A published model: plain `transformers` files in storage below `prefix`, each with its SHA-256.
+
+    One that is deleted keeps its row, so that its version is never given to other weights and what was made from it can
+    still name it; its files go, and `files` is empty once they are gone.
+    """
 
     __tablename__ = "checkpoint"
     __table_args__ = (
@@ -24,3 +30,9 @@ class Checkpoint(Table):
     sha256: Mapped[str]
     metrics: Mapped[Json]
     created_at: Mapped[CreatedAt]
+    deleted_at: Mapped[datetime | None]
+
+    @property
+    def exactly(self) -> str:
+        """How the facts of a run name what it started from or asked."""
+        return f"{self.name} v{self.version}, manifest {self.sha256}"

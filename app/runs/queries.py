@@ -112,7 +112,8 @@ def curve(session: Session, run: Run) -> Sequence[dict[str, Any]]:
 
 
 def newest_checkpoint(session: Session, name: str, version: int | None = None) -> Checkpoint | None:
-    statement = select(Checkpoint).where(Checkpoint.name == name).order_by(Checkpoint.version.desc()).limit(1)
+    there = select(Checkpoint).where(Checkpoint.name == name, Checkpoint.deleted_at.is_(None))
+    statement = there.order_by(Checkpoint.version.desc()).limit(1)
     if version is not None:
         statement = statement.where(Checkpoint.version == version)
     return session.scalars(statement).one_or_none()
@@ -121,7 +122,7 @@ def newest_checkpoint(session: Session, name: str, version: int | None = None) -
 def checkpoint_names(session: Session) -> Sequence[tuple[str, str]]:
     """Name and kind of everything that a run can start from, newest first."""
     newest = select(Checkpoint.name, Checkpoint.kind, func.max(Checkpoint.id).label("newest"))
-    newest = newest.group_by(Checkpoint.name, Checkpoint.kind)
+    newest = newest.where(Checkpoint.deleted_at.is_(None)).group_by(Checkpoint.name, Checkpoint.kind)
     rows = session.execute(newest.order_by(func.max(Checkpoint.id).desc()).limit(200))
     return [(name, kind) for name, kind, _ in rows]
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from app import db
 from app.imports.service import ACTION as IMPORTED
 from app.main import API, PAGES
-from app.models import Audit, Item, Membership, User
+from app.models import Audit, CheckpointAlias, Item, Membership, User
 from app.models.api_token import SCOPES
 from app.storage import store_file
 from tests import trained
@@ -81,6 +81,11 @@ PROGRAMS = {
     "HEAD /checkpoints/{checkpoint_id}/files/{path:path}": Line(
         "admins", "/checkpoints/{checkpoint}/files/model.safetensors", "read"
     ),
+    "GET /checkpoints/{name}/aliases": Line("admins", "/checkpoints/pairs-dpo/aliases", "read"),
+    "PUT /checkpoints/{name}/aliases/{alias}": Line(
+        "admins", "/checkpoints/pairs-dpo/aliases/production", "train", {"version": 1}
+    ),
+    "DELETE /checkpoints/{name}/aliases/{alias}": Line("admins", "/checkpoints/pairs-dpo/aliases/candidate", "train"),
 }
 OPEN_PAGES = {
     "GET /join/{secret}",
@@ -183,6 +188,8 @@ def place(ada: User, ben: User, cleo: User, tmp_path: Path) -> Place:
         dataset.files = [store_file(dataset.prefix, path.name, path).as_json()]
         run = trained.make_run(session, dataset, state="finished")
         checkpoint = trained.make_checkpoint(session, run)
+        word = {"name": checkpoint.name, "alias": "candidate", "version": checkpoint.version}
+        session.add(CheckpointAlias(**word, moved_by=ada.id))
         numbers = {"dataset": dataset.id, "run": run.id, "checkpoint": checkpoint.id, "ben": ben.id}
         session.flush()
         numbers["imported"] = imported.id
