@@ -34,7 +34,8 @@ def refuse_what_cannot_be(lora_rank: int) -> None:
         raise BadInput("A base model in 4 bits needs a GPU, and this trainer has none.", field="base_weights")
     if importlib.util.find_spec("bitsandbytes") is None:
         raise BadInput(
-            "A base model in 4 bits needs the package bitsandbytes on the trainer's machine: pip install bitsandbytes.",
+            "A base model in 4 bits needs the package bitsandbytes on the trainer's machine: pip install "
+            "'tiebreak[four-bit]', in a checkout -e '.[four-bit]'.",
             field="base_weights",
         )
 

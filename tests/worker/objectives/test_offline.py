@@ -56,6 +56,13 @@ def test_a_group_with_an_unknown_score_is_left_alone():
     assert weights_GK.tolist() == [[0.0, 0.0], [0.25, -0.25]]
 
 
+def test_weights_take_no_gradient():
+    scores_GK = torch.tensor([[0.5, -1.0]], requires_grad=True)
+    weights_GK = torch.tensor([[0.25, -0.25]], requires_grad=True)
+    surrogate(scores_GK, weights_GK, torch.ones(1, 2, dtype=torch.bool), limit=0.7).sum().backward()
+    assert (scores_GK.grad is None, weights_GK.grad is None) == (False, True)
+
+
 def test_groups_whose_scores_hardly_differ_weigh_little():
     """Divided by the deviation, both groups would weigh the same."""
     quality_GK = torch.tensor([[1.0, 0.0], [0.5, 0.49]])
