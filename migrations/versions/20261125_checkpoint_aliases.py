@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "8d3f1e6c0a27"
-down_revision: str | None = "5b8e13c9d740"
+down_revision: str | None = "8f2c6a41d7e3"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
