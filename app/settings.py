@@ -54,6 +54,13 @@ class Settings(BaseSettings):
         alias="MODEL_FOLDERS",
         description="Local folders that base models may be loaded from, parted by ':'.",
     )
+    train_slots: int = Field(
+        default=1,
+        alias="TRAIN_SLOTS",
+        ge=1,
+        le=64,
+        description="Runs that one trainer trains at once; its GPUs are dealt out among them.",
+    )
     trainer_lease_s: int = Field(
         default=60, alias="TRAINER_LEASE_S", ge=3, description="Seconds without a heartbeat until a run is taken over."
     )

@@ -1,7 +1,7 @@
 """The trainer's Celery jobs, and what its worker does when it starts and stops. Nothing here loads torch.
 
-    celery -A worker.main worker -Q train     one slot per device: hours of training
-    celery -A worker.main worker -Q quick     what people wait for: it never stands behind a training
+    celery -A worker.main worker -Q train         hours of training: TRAIN_SLOTS runs at once, each on its GPUs (`devices.py`)
+    celery -A worker.main worker -Q quick -c 1    what people wait for: it never stands behind a training
 
 A training is a child process of the pool's process (`supervise.py`). When the worker is told to stop, a pipe tells the
 pool's process, which stops the trainer and puts its run back; a worker that is killed takes both along.
@@ -9,22 +9,33 @@ pool's process, which stops the trainer and puts its run back; a worker that is 
 
 from typing import Any
 
-from celery.signals import worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutting_down
+from celery.utils.log import current_process_index
 from sqlalchemy import select
 
 from app.db import engine, work_unit
 from app.doorbell import QUEUES, celery, ring_again
 from app.models import Run
-from worker import presence
+from app.settings import get_settings
+from worker import devices, presence
 from worker.supervise import Lifeline, supervise
 
 _lifeline = Lifeline()
+celery.conf.worker_concurrency = get_settings().train_slots
 
 
 @celery.task(name="runs.train", bind=True)
 def train(self: Any, run_id: int) -> None:
-    supervise(run_id, owner=self.request.hostname, lifeline=_lifeline)
+    slot = current_process_index(base=0) or 0  # the pool's process that takes another's place takes its number too
+    own = devices.of_slot(slot, self.app.conf.worker_concurrency)
+    supervise(run_id, owner=self.request.hostname, lifeline=_lifeline, environment=own)
     _ring_for_waiting_runs()
+
+
+@worker_init.connect
+def _count_slots(sender: Any, **_: Any) -> None:
+    """As many as there really are, should somebody have started the worker with another number."""
+    sender.app.conf.worker_concurrency = sender.concurrency
 
 
 @worker_ready.connect

@@ -56,7 +56,9 @@ def join(wanted: int) -> None:
     """Meet the others. Raises BadInput where there are not as many GPUs, or nobody started as many processes."""
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else None
     if gpus is not None and wanted > gpus:
-        raise BadInput(f"processes is {wanted}, but this trainer has {gpus} GPUs: one for each.", field="processes")
+        raise BadInput(
+            f"processes is {wanted}, but a run of this trainer has {gpus} GPUs: one for each.", field="processes"
+        )
     if wanted != count():
         raise BadInput(f"This trainer was started as {count()} processes, not {wanted}.", field="processes")
     if wanted == 1:

@@ -24,10 +24,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlalchemy.exc import OperationalError
 
@@ -89,8 +90,15 @@ def _launcher(processes: int) -> list[str]:
     return [sys.executable, "-m", "worker.launch", str(processes)] if processes > 1 else []
 
 
-def supervise(run_id: int, *, owner: str, lifeline: Lifeline, command: Command = trainer_command) -> None:
-    """Train a run to its end, if it is there to be taken."""
+def supervise(
+    run_id: int,
+    *,
+    owner: str,
+    lifeline: Lifeline,
+    command: Command = trainer_command,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Train a run to its end, if it is there to be taken. ``environment`` says where it may compute (`devices.py`)."""
     held = lease.claim(run_id, owner)
     if held is None:
         _log.info(
@@ -100,7 +108,7 @@ def supervise(run_id: int, *, owner: str, lifeline: Lifeline, command: Command =
     folder = get_settings().home / "runs" / str(run_id)
     log, scratch = folder / f"attempt-{held.attempt}" / "log.txt", folder / "scratch"
     try:
-        trainer = _start([*_launcher(held.processes), *command(run_id, held.fence)], log, scratch)
+        trainer = _start([*_launcher(held.processes), *command(run_id, held.fence)], log, scratch, environment)
     except OSError as problem:
         lease.close(held, "failed", f"The trainer could not be started: {problem}")
         return
@@ -118,7 +126,7 @@ def supervise(run_id: int, *, owner: str, lifeline: Lifeline, command: Command =
         _log.exception("the database is away: the sweep will settle run %s when its lease has run out", run_id)
 
 
-def _start(command: Sequence[str], log: Path, scratch: Path) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], log: Path, scratch: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """A session of its own, so that it can be ended with all it started; tied to us, so that it never outlives us.
 
     Its temporary files, copies of models among them, go to `scratch`, because a killed process cannot tidy up.
@@ -133,7 +141,7 @@ def _start(command: Sequence[str], log: Path, scratch: Path) -> subprocess.Popen
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1", "TMPDIR": str(scratch.absolute())},
+            env=os.environ | environment | {"PYTHONUNBUFFERED": "1", "TMPDIR": str(scratch.absolute())},
             cwd=ROOT,
             start_new_session=True,
         )

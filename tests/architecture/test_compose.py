@@ -67,7 +67,7 @@ def test_every_lasting_service_says_whether_it_is_well():
 
 def test_the_gpu_is_asked_for_by_a_profile_alone():
     reserved = SERVICES["worker-gpu"]["deploy"]["resources"]["reservations"]["devices"]
-    assert reserved == [{"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}]
+    assert reserved == [{"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}]
     assert [name for name, service in SERVICES.items() if "profiles" in service] == ["worker-gpu"]
     assert [name for name, service in SERVICES.items() if "deploy" in service] == ["worker-gpu"]
 

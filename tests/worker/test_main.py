@@ -28,10 +28,10 @@ __all__ = ["stage"]  # its fixture: a short lease and no messages
 def start_worker(stage: None, home: Path) -> Iterator[Start]:
     workers: list[subprocess.Popen[bytes]] = []
 
-    def start(trainer: str, app: str = "tests.worker.stand_in") -> subprocess.Popen[bytes]:
-        command = f"celery -A {app} worker -Q train -c 1 -n train@%h --without-gossip --without-mingle"
+    def start(trainer: str, app: str = "tests.worker.stand_in", **told: str) -> subprocess.Popen[bytes]:
+        command = f"celery -A {app} worker -Q train -n train@%h --without-gossip --without-mingle"
         log = (home / "worker.log").open("ab")
-        environment = os.environ | {"TRAINER": trainer}
+        environment = os.environ | {"TRAINER": trainer} | told
         words = [sys.executable, "-m", *command.split()]
         worker = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
         workers.append(worker)
@@ -43,6 +43,9 @@ def start_worker(stage: None, home: Path) -> Iterator[Start]:
         with suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
+
+
+ON_ITS_GPUS = "import os; print('computes on', os.environ['CUDA_VISIBLE_DEVICES'])\n" + POLITE
 
 
 def is_in(run_id: int, state: str) -> Callable[[], bool]:
@@ -107,6 +110,13 @@ def test_it_starts_nothing_for_messages_about_runs_that_have_ended(ada: User, st
     until(lambda: is_in(fresh, "finished")() and not doorbell.messages_waiting("train"), seconds=30)
     assert run_row(ended, ["attempt"]).attempt == 0
     assert run_row(fresh, ["attempt"]).attempt == 1
+
+
+def test_runs_that_train_at_once_are_shown_gpus_of_their_own(ada: User, start_worker: Start) -> None:
+    runs = [ordered_run(ada) for _ in range(2)]
+    start_worker(ON_ITS_GPUS, TRAIN_SLOTS="2", CUDA_VISIBLE_DEVICES="4,5")
+    until(lambda: all("computes on" in log_of(run_id) for run_id in runs), seconds=60)
+    assert {log_of(run_id).partition("computes on ")[2][0] for run_id in runs} == {"4", "5"}
 
 
 def test_it_announces_what_it_can_train(database: Engine, start_worker: Start) -> None:
