@@ -20,6 +20,7 @@ from app.settings import Settings, get_settings
 
 QUEUES = {
     "runs.train": "train",
+    "runs.preflight": "quick",
     "app.sweep": "app",
 }
 SWEEP_EVERY_S = 10.0

@@ -17,13 +17,16 @@ from app.db import work_unit
 from app.doorbell import celery
 from app.people import attempts
 from app.queue import service as queue
-from app.runs import leases
+from app.runs import leases, preflight
 
 PARTS: tuple[Callable[[Session], int], ...] = (
     queue.expire,
     leases.take_back_runs,
     leases.ring_for_waiting_runs,
     leases.forget_gone_trainers,
+    preflight.take_back_preflights,
+    preflight.ring_for_waiting_preflights,
+    preflight.forget_old_preflights,
     access.forget_ended_sessions,
     attempts.forget_old,
 )

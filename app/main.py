@@ -32,6 +32,7 @@ from app.prompts import api as prompts_api
 from app.prompts import views as prompts_views
 from app.queue import api as queue_api
 from app.runs import api as runs_api
+from app.runs import launch_api as runs_launch_api
 from app.runs import views as runs_views
 from app.settings import ROOT
 
@@ -47,6 +48,7 @@ API: tuple[APIRouter, ...] = (
     judgments_api.router,
     imports_api.router,
     datasets_api.router,
+    runs_launch_api.router,
     runs_api.router,
     checkpoints_api.router,
 )

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.models import Checkpoint, Dataset, Project, Run, RunMetric, Trainer, User
+from app.models import Checkpoint, Dataset, Preflight, Project, Run, RunMetric, Trainer, User
 from app.storage import store_file
 
 SHARED = [
@@ -99,6 +99,16 @@ def make_run(session: Session, dataset: Dataset | None = None, **told: Any) -> R
     session.flush()
     session.refresh(run)
     return run
+
+
+def make_preflight(session: Session, dataset: Dataset | None = None, **told: Any) -> Preflight:
+    usual = {"method": "dpo", "settings": {"max_steps": 40, "beta": 0.1}, "base_model": "starter"}
+    usual |= {"created_by": _somebody(session).id}
+    asked = Preflight(dataset_id=(dataset or make_dataset(session)).id, **(usual | told))
+    session.add(asked)
+    session.flush()
+    session.refresh(asked)
+    return asked
 
 
 def add_metrics(session: Session, run: Run, n: int = 40) -> None:

@@ -64,11 +64,7 @@ def answer_figures(model: Model, questions: Sequence[Group], max_length: int) ->
 
     Prompt and answer have ``max_length`` tokens at most, as in training, since some models cannot go on beyond theirs.
     """
-    tokenizer, allowed = model.tokenizer, min(room(model, questions), 3 * max_length // 4)
-    prompts = [
-        cut_prompt(prompt_ids(question.prompt, tokenizer), max_length - allowed, tokenizer.bos_token_id)
-        for question in questions
-    ]
+    prompts, allowed = prompts_of(model, questions, max_length)
     answers = greedy(model, prompts, max_new_tokens=allowed)
     lengths = [float(answer.tokens) for answer in answers]
     figures: Figures = {
@@ -84,6 +80,16 @@ def answer_figures(model: Model, questions: Sequence[Group], max_length: int) ->
         figures["right_answers"] = sum(right) / len(right)
         intervals["right_answers"] = share_interval(right, places)
     return figures | {"intervals": {name: each for name, each in intervals.items() if each is not None}}
+
+
+def prompts_of(model: Model, questions: Sequence[Group], max_length: int) -> tuple[list[tuple[int, ...]], int]:
+    """The questions as tokens, and how many an answer may take."""
+    tokenizer, allowed = model.tokenizer, min(room(model, questions), 3 * max_length // 4)
+    prompts = [
+        cut_prompt(prompt_ids(question.prompt, tokenizer), max_length - allowed, tokenizer.bos_token_id)
+        for question in questions
+    ]
+    return prompts, allowed
 
 
 def room(model: Model, questions: Sequence[Group]) -> int:

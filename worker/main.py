@@ -18,6 +18,7 @@ from app.doorbell import QUEUES, celery, ring_again
 from app.models import Run
 from app.settings import get_settings
 from worker import devices, presence
+from worker.quick import look_ahead
 from worker.supervise import Lifeline, supervise
 
 _lifeline = Lifeline()
@@ -30,6 +31,11 @@ def train(self: Any, run_id: int) -> None:
     own = devices.of_slot(slot, self.app.conf.worker_concurrency)
     supervise(run_id, owner=self.request.hostname, lifeline=_lifeline, environment=own)
     _ring_for_waiting_runs()
+
+
+@celery.task(name="runs.preflight")
+def preflight(preflight_id: int) -> None:
+    look_ahead(preflight_id, _lifeline)
 
 
 @worker_init.connect

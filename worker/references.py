@@ -41,6 +41,11 @@ def kept_reference(model: Model, groups: Sequence[EncodedGroup]) -> list[Encoded
     return [replace(group, reference=each) for group, each in zip(groups, values, strict=True)]
 
 
+def is_kept(model: Model, groups: Sequence[EncodedGroup]) -> bool:
+    """Whether `kept_reference` would find them."""
+    return _read(key_of(model, groups), groups) is not None
+
+
 def key_of(model: Model, groups: Sequence[EncodedGroup]) -> str:
     """SHA-256 over everything that determines the reference log-probabilities of these groups."""
     digest = hashlib.sha256()

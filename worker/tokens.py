@@ -18,7 +18,7 @@ The end token always stays, or the model would learn never to stop. All response
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja2 import TemplateError
@@ -61,42 +61,51 @@ def encode(
     counts = Truncation()
     found = []
     for place, group in enumerate(groups):
-        encoded = _encode_group(group, tokenizer, max_length, too_long, counts)
+        encoded = cut(in_full(group, tokenizer), max_length, too_long, tokenizer.bos_token_id, counts)
         if encoded is None:
             counts.dropped += (place,)
         else:
+            counts.borders_merged += borders_merged(group, tokenizer)
             found.append(encoded)
     return found, counts
 
 
-def _encode_group(
-    group: Group, tokenizer: Any, max_length: int, too_long: str, counts: Truncation
-) -> EncodedGroup | None:
-    judged = [place for place, tier in enumerate(group.tiers) if tier is not None]
-    responses = [response_ids(group.responses[place], tokenizer) for place in judged]
-    prompt = prompt_ids(group.prompt, tokenizer)
-    fitted = fit(prompt, responses, max_length, too_long, tokenizer.bos_token_id)
-    if fitted is None:
-        return None
-    kept, fitting = fitted
-    prompt_cut = len(kept) < len(prompt)
-    responses_cut = sum(len(new) < len(old) for new, old in zip(fitting, responses, strict=True))
-    counts.prompts += 1
-    counts.prompts_cut += prompt_cut
-    counts.responses += len(responses)
-    counts.responses_cut += responses_cut
-    counts.tokens_cut += len(prompt) - len(kept) + sum(map(len, responses)) - sum(map(len, fitting))
-    counts.borders_merged += borders_merged(group, judged, tokenizer)
+def in_full(group: Group, tokenizer: Any) -> EncodedGroup:
+    """A group's prompt and judged responses as tokens, however many they are."""
+    judged = _judged(group)
     scores = [math.nan if score is None else score for score in group.scores]
     return EncodedGroup(
-        kept,
-        tuple(fitting),
+        prompt_ids(group.prompt, tokenizer),
+        tuple(response_ids(group.responses[place], tokenizer) for place in judged),
         tuple(tier for tier in group.tiers if tier is not None),
         group.weight,
         scores=tuple(scores[place] for place in judged) if scores else (),
         strength=group.strength,
-        truncated=len(responses) if prompt_cut else responses_cut,
     )
+
+
+def _judged(group: Group) -> list[int]:
+    return [place for place, tier in enumerate(group.tiers) if tier is not None]
+
+
+def cut(
+    group: EncodedGroup, max_length: int, too_long: str, bos: int | None, counts: Truncation
+) -> EncodedGroup | None:
+    """The group within ``max_length`` tokens, or None for one that is left out; what was cut is added to ``counts``."""
+    fitted = fit(group.prompt, group.responses, max_length, too_long, bos)
+    if fitted is None:
+        return None
+    kept, fitting = fitted
+    prompt_cut = len(kept) < len(group.prompt)
+    responses_cut = sum(len(new) < len(old) for new, old in zip(fitting, group.responses, strict=True))
+    counts.prompts += 1
+    counts.prompts_cut += prompt_cut
+    counts.responses += len(fitting)
+    counts.responses_cut += responses_cut
+    counts.tokens_cut += len(group.prompt) - len(kept)
+    counts.tokens_cut += sum(map(len, group.responses)) - sum(map(len, fitting))
+    truncated = len(fitting) if prompt_cut else responses_cut
+    return replace(group, prompt=kept, responses=tuple(fitting), truncated=truncated)
 
 
 def fit(
@@ -140,7 +149,7 @@ def response_ids(text: str, tokenizer: Any) -> tuple[int, ...]:
     return (*ids, tokenizer.eos_token_id)
 
 
-def borders_merged(group: Group, judged: Sequence[int], tokenizer: Any) -> int:
+def borders_merged(group: Group, tokenizer: Any) -> int:
     """Of how many responses the tokens would cross the border, were prompt and response one text.
 
     Merges are local, so a little text on each side of the border decides.
@@ -153,7 +162,7 @@ def borders_merged(group: Group, judged: Sequence[int], tokenizer: Any) -> int:
         return found
 
     alone = ids(before)
-    heads = [group.responses[place][:BORDER_CHARACTERS] for place in judged]
+    heads = [group.responses[place][:BORDER_CHARACTERS] for place in _judged(group)]
     return sum(ids(before + head)[: len(alone)] != alone for head in heads)
 
 

@@ -28,7 +28,8 @@ from worker.base_model import Order, start_model
 from worker.batches import EncodedGroup
 from worker.evaluate import evaluate
 from worker.groups import Group, read_groups
-from worker.methods import find_method, read_settings
+from worker.memory import peak_bytes
+from worker.methods import Method, find_method, read_settings
 from worker.methods.settings import Training
 from worker.other_models import with_what_models_say
 from worker.policy import Model, pick_device, seed_everything, spread
@@ -55,9 +56,7 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
 
     report.stage("fetching the dataset")
     train_groups, test_groups = (fetch_groups(dataset, side, folder) for side in ("train", "test"))
-    examples = within_reach(method.examples(train_groups, settings), settings)
-    if not examples:
-        raise BadInput(f"No group of {dataset.name} v{dataset.version} has what {method.NAME} needs: {method.NEEDS}.")
+    examples = learnt_from(method, settings, dataset, train_groups)
 
     report.stage("loading the base model")
     order = Order(run.base_model, method.KIND, settings.lora_rank, settings.base_weights)
@@ -83,7 +82,8 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
 
     report.stage("measuring what was trained")
     results = {"before": before, "after": evaluate(model, settings, held_out, test_groups)}
-    report.stage("publishing")
+    run.facts |= {"peak_memory_bytes": peak_bytes(model.device)}
+    report.stage("publishing", facts=run.facts)
     stop.check()
     publish(report, run, dataset, model, results, folder / "checkpoint")
 
@@ -93,6 +93,17 @@ def fetch_groups(dataset: Dataset, side: str, folder: Path) -> list[Group]:
     stored = next(Stored(**file) for file in dataset.files if file["path"] == f"{side}.jsonl")
     fetch(dataset.prefix, stored, folder / stored.path)
     return read_groups(folder / stored.path)
+
+
+def learnt_from(method: Method, settings: Training, dataset: Dataset, groups: Sequence[Group]) -> list[Group]:
+    """The groups that the run will see. Raises BadInput where none has what the method needs."""
+    examples = within_reach(method.examples(groups, settings), settings)
+    if not examples:
+        raise BadInput(
+            f"No group of {dataset.name} v{dataset.version} has what {method.NAME} needs: {method.NEEDS}.",
+            field="dataset",
+        )
+    return examples
 
 
 def into_tokens(

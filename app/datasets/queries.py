@@ -137,6 +137,11 @@ def dataset_named(session: Session, name: str) -> Dataset:
     return dataset
 
 
+def dataset_asked_for(session: Session, given: int | str) -> Dataset:
+    """The same for programs, which may also send a number."""
+    return dataset_by_id(session, given) if isinstance(given, int) else dataset_named(session, given)
+
+
 def newest_version(session: Session, name: str) -> Dataset | None:
     return session.scalars(
         select(Dataset).where(Dataset.name == name).order_by(Dataset.version.desc()).limit(1)

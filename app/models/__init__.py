@@ -12,6 +12,7 @@ from app.models.item import Item
 from app.models.judgment import Judgment
 from app.models.membership import Membership
 from app.models.preference import Preference
+from app.models.preflight import Preflight
 from app.models.project import Project
 from app.models.prompt import Prompt
 from app.models.response import Response
@@ -35,6 +36,7 @@ __all__ = [
     "Judgment",
     "Membership",
     "Preference",
+    "Preflight",
     "Project",
     "Prompt",
     "Response",

@@ -15,6 +15,7 @@ class Run(Table):
     queued → running → finished | failed | cancelled; running → queued when its trainer's lease ran out.
     Whoever claims it adds one to `fence`; every later write of that trainer names its fence, so a trainer that was
     taken for dead can write nothing. `lease_until` says the process lives, `last_step_at` that it gets ahead.
+    Of the runs that wait, a trainer takes the one with the lowest `priority`, as with items, and then the oldest.
     """
 
     __tablename__ = "run"
@@ -30,6 +31,7 @@ class Run(Table):
     base_model: Mapped[str]
     checkpoint_name: Mapped[str]
     state: Mapped[str] = mapped_column(default="queued")
+    priority: Mapped[int] = mapped_column(server_default=text("0"))
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
     fence: Mapped[int] = mapped_column(server_default=text("0"))
     owner: Mapped[str | None]

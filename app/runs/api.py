@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from app.access import MayReadAll, MayTrain
-from app.datasets.queries import dataset_by_id, dataset_named
+from app.datasets.queries import dataset_asked_for
 from app.db import SessionDep
 from app.keyset import After, Limit, cut, link_next
 from app.runs.diagnosis import Finding, diagnose
@@ -99,8 +99,7 @@ def answer(listed: Listed, findings: Sequence[Finding] | None = None) -> RunAnsw
 @router.post("/runs", status_code=202)
 def order(given: RunOrder, person: MayTrain, session: SessionDep, response: Response) -> RunAnswer:
     """Queue a run; a trainer takes it as soon as it is free."""
-    known = isinstance(given.dataset, int)
-    dataset = dataset_by_id(session, int(given.dataset)) if known else dataset_named(session, str(given.dataset))
+    dataset = dataset_asked_for(session, given.dataset)
     run = order_run(
         session,
         person,

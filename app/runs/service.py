@@ -1,6 +1,7 @@
 """Verbs on runs: order one, cancel one. The run's row is the order; the worker takes it from there."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import case, func, null, update
@@ -16,6 +17,28 @@ from app.runs.base_model import STARTER, check_base_model
 from app.runs.methods import Method
 from app.runs.queries import announced
 
+LONGEST_NAME = 96
+MOST_PRIORITY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An order that can work as far as the rows say; `settings` are all of the method's."""
+
+    method: Method
+    settings: dict[str, Any]
+
+
+def checked(
+    session: Session, *, method: str, dataset: Dataset, base_model: str, settings: Mapping[str, Any] | None
+) -> Checked:
+    """The checks that every order goes through, whoever sends it. Raises BadInput or NoTrainer."""
+    chosen = method_named(session, method)
+    complete = chosen.read_settings(settings or {})
+    check_dataset(chosen, dataset, complete)
+    check_base_model(session, chosen, base_model)
+    return Checked(chosen, complete)
+
 
 def order_run(
     session: Session,
@@ -26,22 +49,22 @@ def order_run(
     base_model: str = STARTER,
     settings: Mapping[str, Any] | None = None,
     name: str | None = None,
+    priority: int = 0,
 ) -> Run:
     """Check an order against what live trainers announce and queue it. Raises BadInput or NoTrainer."""
-    chosen = method_named(session, method)
-    complete = chosen.read_settings(settings or {})
-    check_dataset(chosen, dataset, complete)
-    check_base_model(session, chosen, base_model)
-    checkpoint_name = name or f"{dataset.name}-{method}"[:96]
+    order = checked(session, method=method, dataset=dataset, base_model=base_model, settings=settings)
+    checkpoint_name = name or f"{dataset.name}-{method}"[:LONGEST_NAME]
     check_name(checkpoint_name)
+    check_priority(priority)
     return queue_run(
         session,
         person,
         method=method,
         dataset=dataset,
         base_model=base_model,
-        settings=complete,
+        settings=order.settings,
         checkpoint_name=checkpoint_name,
+        priority=priority,
     )
 
 
@@ -54,6 +77,7 @@ def queue_run(
     base_model: str,
     settings: dict[str, Any],
     checkpoint_name: str,
+    priority: int = 0,
 ) -> Run:
     """Queue a run as it stands, for a trainer that may not be there yet; the trainer checks it when it takes it."""
     run = Run(
@@ -62,6 +86,7 @@ def queue_run(
         dataset_id=dataset.id,
         base_model=base_model,
         checkpoint_name=checkpoint_name,
+        priority=priority,
         created_by=person.id,
     )
     session.add(run)
@@ -70,6 +95,18 @@ def queue_run(
     session.add(Audit(user_id=person.id, action="run.ordered", subject=checkpoint_name, detail=detail))
     ring(session, "runs.train", run.id)
     return run
+
+
+def check_priority(priority: int) -> None:
+    if not -MOST_PRIORITY <= priority <= MOST_PRIORITY:
+        raise BadInput(
+            _(
+                "A priority is a whole number from %(low)d, which is taken first, to %(high)d, which is taken last.",
+                low=-MOST_PRIORITY,
+                high=MOST_PRIORITY,
+            ),
+            field="priority",
+        )
 
 
 def method_named(session: Session, name: str) -> Method:

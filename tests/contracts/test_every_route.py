@@ -69,6 +69,8 @@ PROGRAMS = {
     "GET /datasets/{dataset_id}/files/{path:path}": Line("data", "/datasets/{dataset}/files/train.jsonl", "read"),
     "HEAD /datasets/{dataset_id}/files/{path:path}": Line("data", "/datasets/{dataset}/files/train.jsonl", "read"),
     "POST /runs": Line("admins", "/runs", "train", {"method": "none", "dataset": 999}),
+    "POST /runs/preflight": Line("admins", "/runs/preflight", "train", {"method": "none", "dataset": 999}),
+    "GET /runs/preflight/{preflight_id}": Line("admins", "/runs/preflight/{preflight}", "read"),
     "GET /runs": Line("admins", "/runs", "read"),
     "GET /runs/{run_id}": Line("admins", "/runs/{run}", "read"),
     "GET /runs/{run_id}/metrics": Line("admins", "/runs/{run}/metrics", "read"),
@@ -191,6 +193,7 @@ def place(ada: User, ben: User, cleo: User, tmp_path: Path) -> Place:
         word = {"name": checkpoint.name, "alias": "candidate", "version": checkpoint.version}
         session.add(CheckpointAlias(**word, moved_by=ada.id))
         numbers = {"dataset": dataset.id, "run": run.id, "checkpoint": checkpoint.id, "ben": ben.id}
+        numbers["preflight"] = trained.make_preflight(session, dataset).id
         session.flush()
         numbers["imported"] = imported.id
         numbers["item"] = session.scalars(select(func.min(Item.id)).where(Item.project_id == words.id)).one()
@@ -225,7 +228,7 @@ def refusals(caller: TestClient, lines: dict[str, Line], place: Place, prefix: s
 
 def _of_nothing(name: str) -> int | None:
     """A route that lets in and then finds nothing: there is no such dataset to train on."""
-    return 404 if name == "POST /runs" else None
+    return 404 if name in {"POST /runs", "POST /runs/preflight"} else None
 
 
 def expected(lines: dict[str, Line], caller: str) -> dict[str, int | None]:
