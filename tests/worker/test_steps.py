@@ -181,6 +181,8 @@ def test_the_rate_rises_then_falls():
 def test_a_larger_model_takes_smaller_steps_by_default(tokenizer: Any):
     model = small_model("policy", tokenizer)
     assert peak_rate(dpo, model, Training()) == dpo.LEARNING_RATE
-    assert peak_rate(dpo, model, Training(learning_rate=0.25)) == 0.25
+    assert peak_rate(dpo, model, Training(lora_rank=8)) == 10 * dpo.LEARNING_RATE
+    for rank in (0, 8):
+        assert peak_rate(dpo, model, Training(learning_rate=0.25, lora_rank=rank)) == 0.25
     large = replace(model, network=torch.nn.Linear(10_000, 12_500, device="meta"))
     assert peak_rate(dpo, large, Training()) == pytest.approx(dpo.LEARNING_RATE / 25, rel=1e-3)

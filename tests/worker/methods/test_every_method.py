@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -16,6 +16,7 @@ from tests.small import CPU, GROUPS, group, small_model
 from worker import methods
 from worker.batches import EncodedGroup, collate
 from worker.evaluate import with_reference
+from worker.groups import Group
 from worker.methods import METHODS, START, Method, describe, find_method, read_settings
 from worker.policy import Model
 from worker.tokens import encode
@@ -105,6 +106,26 @@ def test_the_order_of_groups_and_padding_change_nothing(method: Method, tokenize
     assert summed / sum(method.share(batch, settings).item() for batch in alone) == pytest.approx(
         loss(with_log_ratios), rel=1e-5
     )
+
+
+def test_a_judgment_of_double_weight_counts_as_two(method: Method, tokenizer: Any):
+    """From the dataset's row to the gradient."""
+    heavy = [replace(GROUPS[0], weight=2.0), GROUPS[1]]
+    model, settings = small_model(method.KIND, tokenizer, seed=4), read_settings(method, {})
+
+    def told(some: list[Group]) -> tuple[float, list[torch.Tensor]]:
+        groups, _ = encode(method.examples(some, settings), tokenizer, 64)
+        batch = collate(ready(method, small_model(method.KIND, tokenizer), groups), tokenizer.pad_token_id, CPU)
+        loss = method.loss(model, batch, settings).loss / method.share(batch, settings)
+        return loss.item(), [
+            each for each in torch.autograd.grad(loss, model.trainable(), allow_unused=True) if each is not None
+        ]
+
+    (once, slopes), (twice, slopes_twice) = told(heavy), told([GROUPS[0], *GROUPS[:2]])
+    assert once == pytest.approx(twice, rel=1e-5)
+    assert abs(once - told(GROUPS[:2])[0]) > 1e-3 * abs(once)
+    for ours, theirs in zip(slopes, slopes_twice, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
 
 
 def test_it_takes_nothing_from_groups_that_say_nothing(method: Method):

@@ -15,6 +15,16 @@ def test_centring_is_the_squared_sum_of_a_pair():
     assert found_G.tolist() == [1.5625, 2.0, 0.0]
 
 
+def test_they_have_the_derivative_of_finite_differences():
+    scores_GK, tiers_GK, mask_GK = tensors([([0.3, -1.2, 1.9], [1, 2, 2]), ([0.1, 0.25], [3, 1]), ([0.5, 0.5], [1, 1])])
+    weight_G, tokens_GK = (
+        torch.tensor([1.0, 0.5, 2.0], dtype=torch.float64),
+        torch.tensor([[3, 1, 2], [2, 5, 0], [1, 4, 0]]),
+    )
+    assert torch.autograd.gradcheck(lambda s: centring(s, tiers_GK, mask_GK, weight_G), scores_GK)
+    assert torch.autograd.gradcheck(lambda s: best_cross_entropy(s, tokens_GK, tiers_GK, mask_GK, weight_G), scores_GK)
+
+
 def test_centring_of_a_group_is_about_its_level():
     groups = [group for group in random_groups(1, n=30) if sum(tier is not None for tier in group[1]) > 1]
     found_G = centring(*tensors(groups), constant(1.0, len(groups)))

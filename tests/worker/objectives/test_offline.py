@@ -27,6 +27,16 @@ def test_with_pairwise_weights_its_gradient_is_that_of_the_ranking_loss(loss: st
     torch.testing.assert_close(found_GK, expected_GK, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("limit", [math.inf, 0.7])
+def test_it_has_the_derivative_of_finite_differences(limit: float):
+    """Of the surrogate with its penalty, at scores on both sides of the clip and none at its edge."""
+    scores_GK, _, mask_GK = tensors([([0.3, -1.2, 1.9], [1, 2, 2]), ([0.1, -0.25], [3, 1])])
+    weights_GK = torch.tensor([[0.5, -0.75, 0.25], [0.5, -0.5, 0.0]], dtype=torch.float64)
+    assert torch.autograd.gradcheck(
+        lambda s: surrogate(s, weights_GK, mask_GK, limit) + 0.3 * log_ratio_penalty(s, mask_GK), scores_GK
+    )
+
+
 def test_rank_weights_are_the_pairwise_logistic_ones_of_equal_scores():
     scores_GK, tiers_GK, mask_GK = tensors(DIVERSE)
     one_G = constant(1.0, len(DIVERSE))

@@ -120,7 +120,16 @@ def test_a_missing_end_token_is_caught():
 
 
 def test_an_average_over_length_is_caught():
-    assert (trained("logistic", lengths_R=tree.LENGTHS_R) - TARGET_R).abs().max() > 0.02
+    """It ends elsewhere, and where: at π_ref e^{|a|(r + c)/β}, with the c for which the probabilities sum to one."""
+    found_R = trained("logistic", lengths_R=tree.LENGTHS_R)
+    assert (found_R - TARGET_R).abs().max() > 0.02
+    tilted_R = tree.logp(REFERENCE_PT) + tree.LENGTHS_R * REWARD_R / BETA
+    low, high = -10.0, 10.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        too_much = (tilted_R + tree.LENGTHS_R * middle / BETA).exp().sum() > 1
+        low, high = (low, middle) if too_much else (middle, high)
+    torch.testing.assert_close(found_R, (tilted_R + tree.LENGTHS_R * low / BETA).exp(), rtol=0, atol=1e-6)
 
 
 def test_the_optimum_of_offline_grpo_with_pairwise_weights_is_the_same():
