@@ -216,8 +216,8 @@ def export(project: str, output: BinaryIO) -> None:
 
     with embedded.connected(get_settings()):
         with work_unit() as session:
-            project_id = project_for(session, first_admin(session), project).id
-        output.writelines(preference_lines(project_id))
+            found = project_for(session, first_admin(session), project)
+        output.writelines(preference_lines(found))
 
 
 @main.command()

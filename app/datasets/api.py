@@ -26,7 +26,9 @@ class DatasetAnswer(BaseModel):
     project: str
     filters: dict[str, Any]
     split: dict[str, Any]
+    settings: dict[str, Any]
     counts: dict[str, Any]
+    summary: dict[str, Any]
     sha256: str
     files: list[dict[str, Any]]
     created_at: datetime
@@ -40,7 +42,9 @@ def answer(dataset: Dataset, project: str) -> DatasetAnswer:
         project=project,
         filters=dataset.filters,
         split=dataset.split,
+        settings=dataset.settings,
         counts=dataset.counts,
+        summary=dataset.summary,
         sha256=dataset.sha256,
         files=dataset.files,
         created_at=dataset.created_at,

@@ -1,51 +1,31 @@
 """The files of a dataset: `train` and `test`, each as JSONL and as Parquet. The same rows always make the same bytes.
 
-One row is one judged group. Rows are written as they come, a thousand in memory at a time. Nothing in the files depends
+One row is one judged group; other shapes (`shapes.py`) are folders beside them. Rows are written as they come, a thousand in memory at a time. Nothing in the files depends
 on the clock or the machine: keys in a fixed order, Parquet with fixed options and row groups of a fixed number of rows.
 
 The dataset's SHA-256 is that of the lines `<sha256>  <path>` sorted by path, as `sha256sum` prints them: whoever has the
-files can work it out with `sha256sum test.* train.* | sha256sum`.
+files can work it out with `find * -type f | LC_ALL=C sort | xargs sha256sum | sha256sum`.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, TypedDict
+from typing import Any, BinaryIO
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from app.datasets.order import Shape
+from app.datasets.row import Row
+from app.datasets.shapes import MAKERS, SCHEMAS
 from app.datasets.split import SIDES, Side
 from app.preference import tuples
 from app.storage import Stored
 
 ROWS_AT_A_TIME = 1000
-
-
-class Row(TypedDict):
-    """`tiers`, `scores` and `models` are aligned with `responses`; tier 1 is best, None was not judged. `group` is the item.
-
-    `margin` is the strength of the choice, from 1 to 3, where it was asked for. `scores` are those that the responses were
-    imported with. `weight` is what the judgment counts in training: one divided among all judgments of its item that are in
-    the dataset. Were each to count as one, the items that were judged again because people disagreed would outweigh the rest.
-    """
-
-    group: int
-    judgment: int
-    prompt: list[dict[str, str]]
-    responses: list[str]
-    tiers: list[int | None]
-    outcome: str
-    margin: float | None
-    weight: float
-    judge_kind: str
-    scores: list[float | None]
-    models: list[str | None]
-    metadata: str
-    prompt_hash: str
 
 
 _SCHEMA = pa.schema(
@@ -63,6 +43,9 @@ _SCHEMA = pa.schema(
         ("models", pa.list_(pa.string())),
         ("metadata", pa.string()),
         ("prompt_hash", pa.string()),
+        ("judgments", pa.int32()),
+        ("agreement", pa.float64()),
+        ("annotator", pa.string()),
     ]
 )
 
@@ -80,39 +63,82 @@ class Counts:
         self.tuples += sum(1 for _ in tuples(tiers))
 
 
-class _Part:
-    """One side of the split, in both formats."""
+class _Table:
+    """Records as JSONL and as Parquet, side by side."""
 
-    def __init__(self, folder: Path, side: Side, opened: ExitStack) -> None:
-        self.counts = Counts()
-        self._lines: BinaryIO = opened.enter_context((folder / f"{side}.jsonl").open("wb"))
+    def __init__(self, folder: Path, name: str, schema: pa.Schema, opened: ExitStack) -> None:
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        self.schema = schema
+        self._lines: BinaryIO = opened.enter_context(path.with_suffix(".jsonl").open("wb"))
         self._table: Any = opened.enter_context(
-            pq.ParquetWriter(folder / f"{side}.parquet", _SCHEMA, compression="zstd", version="2.6")
+            pq.ParquetWriter(path.with_suffix(".parquet"), schema, compression="zstd", version="2.6")
         )
-        self._waiting: list[Row] = []
+        self._waiting: list[Mapping[str, Any]] = []
 
-    def add(self, row: Row) -> None:
-        self.counts.add(row)
-        self._lines.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-        self._waiting.append(row)
+    def add(self, record: Mapping[str, Any]) -> None:
+        self._lines.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+        self._waiting.append(record)
         if len(self._waiting) == ROWS_AT_A_TIME:
             self.flush()
 
     def flush(self) -> None:
         if self._waiting:
-            self._table.write_table(pa.Table.from_pylist(self._waiting, schema=_SCHEMA))
+            self._table.write_table(pa.Table.from_pylist(self._waiting, schema=self.schema))
             self._waiting.clear()
 
 
-def write_files(folder: Path, rows: Iterable[tuple[Side, Row]]) -> Mapping[Side, Counts]:
-    """Write the four files into an empty folder; returns what is in them. An empty side has files without rows."""
+class _Shaped:
+    """One side in one of the other shapes. Prompts, which are the same from row to row, are written once."""
+
+    def __init__(self, shape: Shape, table: _Table) -> None:
+        self._make = MAKERS[shape]
+        self._each_once = shape == "prompts"
+        self._last: Mapping[str, Any] | None = None
+        self.table = table
+
+    def add(self, row: Row) -> None:
+        for record in self._make(row):
+            if not (self._each_once and record == self._last):
+                self.table.add(record)
+            self._last = record
+
+
+def write_files(
+    folder: Path, rows: Iterable[tuple[Side, Row]], shapes: Collection[Shape] = ()
+) -> Mapping[Side, Counts]:
+    """Write the files into an empty folder; returns what is in them. An empty side has files without rows.
+
+    The groups are at the top, every other shape in a folder of its own.
+    """
+    counts = {side: Counts() for side in SIDES}
     with ExitStack() as opened:
-        parts = {side: _Part(folder, side, opened) for side in SIDES}
+        groups = {side: _Table(folder, side, _SCHEMA, opened) for side in SIDES}
+        shaped = {
+            side: [
+                _Shaped(shape, _Table(folder, f"{shape}/{side}", SCHEMAS[shape], opened))
+                for shape in MAKERS
+                if shape in shapes
+            ]
+            for side in SIDES
+        }
         for side, row in rows:
-            parts[side].add(row)
-        for part in parts.values():
-            part.flush()
-    return {side: part.counts for side, part in parts.items()}
+            counts[side].add(row)
+            groups[side].add(row)
+            for other in shaped[side]:
+                other.add(row)
+        for side in SIDES:
+            for table in (groups[side], *(other.table for other in shaped[side])):
+                table.flush()
+    return counts
+
+
+def write_log(folder: Path, judgments: Iterable[Mapping[str, Any]]) -> None:
+    with ExitStack() as opened:
+        table = _Table(folder, "log/judgments", SCHEMAS["log"], opened)
+        for judgment in judgments:
+            table.add(judgment)
+        table.flush()
 
 
 def sha256_of_all(files: Iterable[Stored]) -> str:

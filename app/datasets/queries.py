@@ -1,29 +1,33 @@
 """Questions about datasets: which judged groups go into one, and which are there."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime, time, timedelta
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, ColumnElement, func, select, text
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import JSON, ColumnElement, Text, any_, exists, func, select, text
+from sqlalchemy.dialects.postgresql import aggregate_order_by, array
 from sqlalchemy.orm import Session
 
 from app.access import Person
-from app.datasets.files import Row
-from app.datasets.order import Filters
+from app.datasets.combine import rows_of_prompt
+from app.datasets.order import OUTCOMES, Combine, Filters, Order
+from app.datasets.row import Row
+from app.db import among
 from app.errors import BadInput, NotFound
+from app.judgments.pseudonyms import pseudonym
 from app.language import gettext
-from app.models import Dataset, Item, Judgment, Project, Prompt, Response, Run
+from app.models import Assignment, Dataset, Item, Judgment, Project, Prompt, Response, Run
 from app.projects.queries import managed
 
 FETCH_ROWS = 500
 _LONGEST_NUMBER = 19
 
 
-def judged_groups(session: Session, project_id: int, filters: Filters) -> Generator[Row]:
-    """Every judged group, through a cursor on the server: one statement, so one consistent cut, in constant memory.
+def judged_groups(session: Session, project: Project, order: Order) -> Generator[Row]:
+    """The rows of a dataset, through a cursor on the server: one statement, so one consistent cut, in constant memory.
 
     Close it when you stop early. The groups of a prompt come in a row. Left out is what was skipped, withdrawn, superseded or
     beyond the number wanted, and so gold and repeats, which want none.
@@ -32,6 +36,7 @@ def judged_groups(session: Session, project_id: int, filters: Filters) -> Genera
         select(
             Judgment.id,
             Judgment.item_id,
+            Judgment.user_id,
             Judgment.outcome,
             Judgment.tiers,
             Judgment.strength,
@@ -44,27 +49,44 @@ def judged_groups(session: Session, project_id: int, filters: Filters) -> Genera
         .select_from(Judgment)
         .join(Item, Item.id == Judgment.item_id)
         .join(Prompt, Prompt.id == Item.prompt_id)
-        .where(
-            Judgment.project_id == project_id,
-            Judgment.is_current,
-            ~Judgment.withdrawn,
-            Judgment.counted,
-            Item.wanted > 0,
-            Judgment.outcome.in_(filters.outcomes),
-            Judgment.judge_kind.in_(filters.judge_kinds),
-        )
+        .where(Judgment.project_id == project.id, *passing(order.filters, combine=order.combine))
         .order_by(Prompt.content_hash, Judgment.item_id, Judgment.id)
     )
     session.execute(text("SET LOCAL statement_timeout = 0"))  # sorting a million groups takes its time
-    with session.execute(statement, execution_options={"yield_per": FETCH_ROWS}) as rows:
-        yield from _weighed(rows)
+    with session.execute(statement, execution_options={"yield_per": FETCH_ROWS}) as found:
+        rows = (_row(judgment, project, order) for judgment in found)
+        for _, same_prompt in groupby(rows, key=itemgetter("prompt_hash")):
+            items = [list(same_item) for _, same_item in groupby(same_prompt, key=itemgetter("group"))]
+            yield from rows_of_prompt(items, order)
 
 
-def _weighed(found: Iterable[Any]) -> Iterator[Row]:
-    """Each judgment counts its share of its item, whose judgments come in a row: an item counts as one, however many judged it."""
-    for _, same_item in groupby(found, key=attrgetter("item_id")):
-        judgments = list(same_item)
-        yield from (_row(judgment, weight=1 / len(judgments)) for judgment in judgments)
+def passing(filters: Filters, *, combine: Combine = "each") -> list[ColumnElement[bool]]:
+    """What a judgment (joined with its item) must be to be let through. A majority is asked of all outcomes, and filtered after."""
+    outcomes = OUTCOMES if combine == "majority" else filters.outcomes
+    conditions: list[ColumnElement[bool]] = [
+        Judgment.is_current.is_(True),
+        Judgment.withdrawn.is_(False),
+        Judgment.counted.is_(True),
+        Item.wanted > 0,
+        Judgment.outcome.in_(outcomes),
+        Judgment.judge_kind.in_(filters.judge_kinds),
+    ]
+    if filters.first_day is not None:
+        conditions.append(Judgment.created_at >= datetime.combine(filters.first_day, time.min, UTC))
+    if filters.last_day is not None:
+        conditions.append(Judgment.created_at < datetime.combine(filters.last_day + timedelta(days=1), time.min, UTC))
+    if filters.annotators:
+        conditions.append(among(Judgment.user_id, filters.annotators))
+    if filters.min_strength is not None:
+        conditions.append(Judgment.strength >= filters.min_strength)
+    if filters.models:
+        wrote = exists().where(Response.id == any_(Item.response_ids), among(Response.model, filters.models))
+        conditions.append(wrote.correlate(Item))
+    if filters.sources:
+        conditions.append(Item.record_metadata["source"].astext.in_(filters.sources))
+    if filters.tags:
+        conditions.append(Item.record_metadata["tags"].has_any(array(filters.tags, type_=Text)))
+    return conditions
 
 
 def _responses() -> ColumnElement[Any]:
@@ -79,7 +101,8 @@ def _responses() -> ColumnElement[Any]:
     )
 
 
-def _row(found: Any, *, weight: float) -> Row:
+def _row(found: Any, project: Project, order: Order) -> Row:
+    margins = order.margins
     return {
         "group": found.item_id,
         "judgment": found.id,
@@ -87,14 +110,54 @@ def _row(found: Any, *, weight: float) -> Row:
         "responses": [words for _, words, _, _ in found.responses],
         "tiers": [found.tiers.get(response_id) for response_id, _, _, _ in found.responses],
         "outcome": found.outcome,
-        "margin": None if found.strength is None else float(found.strength),
-        "weight": weight,
+        "margin": None if found.strength is None or margins is None else margins[found.strength - 1],
+        "weight": 1.0,
         "judge_kind": found.judge_kind,
         "scores": [None if score is None else float(score) for _, _, _, score in found.responses],
         "models": [model for _, _, model, _ in found.responses],
-        "metadata": orjson.dumps(found.record, option=orjson.OPT_SORT_KEYS).decode(),
+        "metadata": _sorted_json(found.record),
         "prompt_hash": found.content_hash.hex(),
+        "judgments": 1,
+        "agreement": 1.0,
+        "annotator": pseudonym(project, found.user_id),
     }
+
+
+def log_of(session: Session, project: Project) -> Generator[dict[str, Any]]:
+    """Every judgment of the project in the order in which they were made, whatever became of it."""
+    statement = (
+        select(Judgment, Assignment.shown_order, Assignment.reason)
+        .join(Assignment, Assignment.id == Judgment.assignment_id)
+        .where(Judgment.project_id == project.id)
+        .order_by(Judgment.id)
+    )
+    with session.execute(statement, execution_options={"yield_per": FETCH_ROWS}) as found:
+        for judgment, shown, reason in found:
+            yield {
+                "judgment": judgment.id,
+                "group": judgment.item_id,
+                "annotator": pseudonym(project, judgment.user_id),
+                "judge_kind": judgment.judge_kind,
+                "reason": reason,
+                "shown": [str(key) for key in shown],
+                "outcome": judgment.outcome,
+                "tiers": _sorted_json(judgment.tiers),
+                "dimensions": _sorted_json(judgment.dimensions),
+                "strength": judgment.strength,
+                "comment": judgment.comment,
+                "skip_reason": judgment.skip_reason,
+                "duration_ms": judgment.duration_ms,
+                "revision": judgment.revision,
+                "current": judgment.is_current,
+                "withdrawn": judgment.withdrawn,
+                "counted": judgment.counted,
+                "judged_at": judgment.created_at.isoformat().replace("+00:00", "Z"),
+            }
+            session.expunge(judgment)
+
+
+def _sorted_json(value: dict[str, Any]) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def dataset_by_id(session: Session, dataset_id: int) -> Dataset:

@@ -1,13 +1,14 @@
 """The verb of the room: freeze what people judged into files that never change.
 
 The judgments are read once, by one statement, into a temporary file: that is one consistent cut, and it can be gone
-through twice, first to draw the split and then to place the groups, in the same memory for a thousand and a million.
+through twice, first to draw the split and then to place the groups, in the same memory for a thousand and a million (only
+what is near to what takes 72 bytes a prompt).
 Files first, row second: the row proves the files. The same judgments and settings give the same bytes, so freezing again
 without news gives back the newest version.
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,14 +19,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.access import Person
-from app.datasets.files import Row, sha256_of_all, write_files
+from app.datasets.changes import changes, groups, lines_of
+from app.datasets.files import sha256_of_all, write_files, write_log
 from app.datasets.order import Order, SplitRule, check
-from app.datasets.queries import judged_groups, newest_version
-from app.datasets.split import SIDES, ByMetadata, Candidate, Split, by_metadata, by_prompt
+from app.datasets.queries import judged_groups, log_of, newest_version
+from app.datasets.row import Row
+from app.datasets.split import SIDES, ByMetadata, ByPrompt, Candidate, Side, Split, by_metadata, by_prompt
+from app.datasets.summary import Summary
 from app.errors import BadInput, Conflict
 from app.language import gettext as _
 from app.models import Audit, Dataset, Project
-from app.storage import Stored, sha256_of, store_file
+from app.storage import LocalDisk, Stored, sha256_of, storage, store_file
 
 WORDS_LENGTH = 60
 
@@ -42,11 +46,18 @@ def freeze(session: Session, person: Person, project: Project, order: Order) -> 
     newest = _newest_of_this_project(session, project, order.name)
     with tempfile.TemporaryDirectory(prefix="tiebreak-freeze-") as place:
         folder = Path(place)
-        counts = _write(session, folder, project, order)
-        made = [Stored(path.name, path.stat().st_size, sha256_of(path)) for path in sorted(folder.iterdir())]
+        counts, summary = _write(session, folder, project, order)
+        made = [
+            Stored(path.relative_to(folder).as_posix(), path.stat().st_size, sha256_of(path))
+            for path in sorted(folder.rglob("*.*"))
+        ]
         sha256 = sha256_of_all(made)
-        if newest is not None and _says(newest) == (sha256, order.split.as_json(), order.filters.as_json()):
+        asked = (order.split.as_json(), order.filters.as_json(), order.settings())
+        if newest is not None and _says(newest) == (sha256, *asked):
             return Frozen(newest, is_new=False)
+        if newest is not None:
+            told = changes(groups(_stored_lines(newest)), groups(_new_lines(folder)))
+            summary["changes"] = {"since": newest.version, **told.as_json()}
         version = newest.version + 1 if newest is not None else 1
         prefix = f"datasets/{order.name}/v{version}"
         files = [store_file(prefix, file.path, folder / file.path) for file in made]
@@ -56,7 +67,9 @@ def freeze(session: Session, person: Person, project: Project, order: Order) -> 
         version=version,
         filters=order.filters.as_json(),
         split=order.split.as_json(),
+        settings=order.settings(),
         counts=counts,
+        summary=summary,
         sha256=sha256,
         prefix=prefix,
         files=[file.as_json() for file in files],
@@ -85,24 +98,47 @@ def _newest_of_this_project(session: Session, project: Project, name: str) -> Da
     return newest
 
 
-def _says(dataset: Dataset) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    return dataset.sha256, dataset.split, dataset.filters
+def _says(dataset: Dataset) -> tuple[Any, ...]:
+    return dataset.sha256, dataset.split, dataset.filters, dataset.settings
 
 
-def _write(session: Session, folder: Path, project: Project, order: Order) -> dict[str, Any]:
-    """Write the files into the folder; returns the counts that the row shows."""
+def _stored_lines(dataset: Dataset) -> dict[Side, Iterable[bytes]]:
+    return {side: lines_of(storage().read(f"{dataset.prefix}/{side}.jsonl")) for side in SIDES}
+
+
+def _new_lines(folder: Path) -> dict[Side, Iterable[bytes]]:
+    return {side: lines_of(LocalDisk(folder).read(f"{side}.jsonl")) for side in SIDES}
+
+
+def _write(session: Session, folder: Path, project: Project, order: Order) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write the files into the folder; returns the counts that the row shows, and the summary that its page draws."""
     with tempfile.TemporaryFile() as spool:
-        with closing(judged_groups(session, project.id, order.filters)) as groups:
-            split = _draw(_spooled(groups, spool, order.split), order.split)
+        with closing(judged_groups(session, project, order)) as found:
+            split = _draw(_spooled(found, spool, order.split), order.split)
         if split.prompts["train"] == 0:
             raise BadInput(_nothing(project, order, n_test=split.prompts["test"]), field="split")
         spool.seek(0)
+        summaries = {side: Summary() for side in SIDES}
         rows: Iterator[Row] = (orjson.loads(line) for line in spool)
-        counts = write_files(folder, ((split.side(_candidate(row, order.split)), row) for row in rows))
+        counts = write_files(folder, _placed(rows, split, order.split, summaries), order.shapes)
+    if "log" in order.shapes:
+        with closing(log_of(session, project)) as judgments:
+            write_log(folder, judgments)
     told: dict[str, Any] = {side: {"prompts": split.prompts[side], **asdict(counts[side])} for side in SIDES}
     if isinstance(split, ByMetadata) and split.moved:
         told["moved_to_test"] = {"prompts": len(split.moved), "groups": sum(split.moved.values())}
-    return told
+    if isinstance(split, ByPrompt) and split.held_out:
+        told["near_duplicates"] = {"prompts": len(split.held_out)}
+    return told, {side: summaries[side].as_json() for side in SIDES}
+
+
+def _placed(
+    rows: Iterable[Row], split: Split, rule: SplitRule, summaries: Mapping[Side, Summary]
+) -> Iterator[tuple[Side, Row]]:
+    for row in rows:
+        side = split.side(_candidate(row, rule))
+        summaries[side].add(row)
+        yield side, row
 
 
 def _spooled(groups: Iterable[Row], spool: IO[bytes], rule: SplitRule) -> Iterator[Candidate]:
@@ -118,16 +154,20 @@ def _candidate(row: Row, rule: SplitRule) -> Candidate:
         value = orjson.loads(row["metadata"])
         for key in rule.metadata_path:
             value = value.get(key) if isinstance(value, dict) else None
-    return Candidate(bytes.fromhex(row["prompt_hash"]), value, row["prompt"][-1]["content"][:WORDS_LENGTH])
+    said = [message["content"] for message in row["prompt"]]
+    words = " ".join(said) if rule.near_duplicates else ""
+    return Candidate(bytes.fromhex(row["prompt_hash"]), value, said[-1][:WORDS_LENGTH], words)
 
 
 def _draw(candidates: Iterable[Candidate], rule: SplitRule) -> Split:
     if rule.metadata_path is not None:
         return by_metadata(candidates, field=rule.by)
-    return by_prompt(candidates, test=rule.test, seed=rule.seed)
+    return by_prompt(candidates, test=rule.test, seed=rule.seed, near_duplicates=rule.near_duplicates)
 
 
 def _nothing(project: Project, order: Order, *, n_test: int) -> str:
+    if n_test > 0 and order.split.near_duplicates:
+        return "Every prompt is near to a test prompt; nothing is left to train on. Split without keeping near duplicates together."
     if n_test > 0:
         return f"All records say “test” in “{order.split.by}”; nothing is left to train on. Split by a seed instead."
     if order.filters.model_fields_set:

@@ -6,6 +6,8 @@ All groups of a prompt go to the same side, so that no model is measured on a pr
               SHA-256("<seed>:" ‖ content hash of the prompt), read as a fraction of 1. h depends on nothing else, so a
               prompt never moves when others arrive. One exception keeps both sides usable: of two or more prompts at
               least one is on each side, if need be the one nearest to the border. `test` 0 means no test side.
+              When near duplicates are to be kept together, what is near to a test prompt is held out as well: so a prompt
+              that arrives may move others to the test side, and never one from test to train.
 `ByMetadata`  the records say it themselves: `metadata.split` holds "train" or "test". Where records of one prompt
               disagree, as they do in published splits, the prompt is held out: all its groups go to the test side.
 
@@ -16,11 +18,12 @@ and the prompts in disagreement, not all prompts.
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Literal
 
+from app.datasets.near import Near
 from app.errors import BadInput
 from app.language import gettext
 
@@ -31,11 +34,12 @@ _WHOLE = 1 << 64
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A group as a split sees it: its prompt's hash, what its record's metadata say, and words to recognise it by."""
+    """A group as a split sees it: its prompt's hash, what its record's metadata say, words to recognise it by, and all of them."""
 
     prompt_hash: bytes
     value: object
     words: str
+    text: str = ""
 
 
 def fraction_of_64_bits(seed: int, prompt_hash: bytes) -> int:
@@ -45,29 +49,48 @@ def fraction_of_64_bits(seed: int, prompt_hash: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ByPrompt:
-    """Test prompts are those with h · 2⁶⁴ < `border`."""
+    """Test prompts are those with h · 2⁶⁴ < `border`, and those `held_out` because they are near to one of them."""
 
     seed: int
     border: int
     prompts: dict[Side, int]
+    held_out: frozenset[bytes] = frozenset()
 
     def side(self, candidate: Candidate) -> Side:
-        return "test" if fraction_of_64_bits(self.seed, candidate.prompt_hash) < self.border else "train"
+        return "test" if self._is_drawn(candidate.prompt_hash) or candidate.prompt_hash in self.held_out else "train"
+
+    def _is_drawn(self, prompt_hash: bytes) -> bool:
+        return fraction_of_64_bits(self.seed, prompt_hash) < self.border
+
+    def with_near(self, near: Near) -> "ByPrompt":
+        """The same split with what is near to a test prompt held out."""
+        moved: set[bytes] = set()
+        for cluster in near.clusters():
+            drawn = {prompt_hash for prompt_hash in cluster if self._is_drawn(prompt_hash)}
+            if drawn:
+                moved.update(set(cluster) - drawn)
+        n = len(moved)
+        prompts: dict[Side, int] = {"train": self.prompts["train"] - n, "test": self.prompts["test"] + n}
+        return replace(self, prompts=prompts, held_out=frozenset(moved))
 
 
-def by_prompt(candidates: Iterable[Candidate], *, test: float, seed: int) -> ByPrompt:
+def by_prompt(candidates: Iterable[Candidate], *, test: float, seed: int, near_duplicates: bool = False) -> ByPrompt:
     """Draw the border between train and test."""
     border, lowest, highest = int(test * _WHOLE), _WHOLE, -1
     n_all = n_test = 0
-    for prompt_hash, _ in groupby(candidates, key=attrgetter("prompt_hash")):
+    near = Near()
+    for prompt_hash, groups in groupby(candidates, key=attrgetter("prompt_hash")):
         place = fraction_of_64_bits(seed, prompt_hash)
         lowest, highest = min(lowest, place), max(highest, place)
         n_all, n_test = n_all + 1, n_test + (place < border)
+        if near_duplicates:
+            near.add(prompt_hash, next(groups).text)
     if n_test == n_all and n_all > 0:  # nothing left to train on
         border, n_test = highest, n_all - 1
     elif n_test == 0 and n_all > 1 and test > 0:
         border, n_test = lowest + 1, 1
-    return ByPrompt(seed, border, {"train": n_all - n_test, "test": n_test})
+    drawn = ByPrompt(seed, border, {"train": n_all - n_test, "test": n_test})
+    return drawn.with_near(near) if near_duplicates else drawn
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from app.db import SessionDep, work_unit
 from app.direct import Direct, read_json, read_parameters
 from app.forms import LARGEST_ID, RowNumber
 from app.judgments import service
-from app.judgments.preferences import preference_lines
+from app.judgments.preferences import preference_lines, with_trailer
 from app.kinds import Verdict
 from app.kinds.verdict import LONGEST_COMMENT, LONGEST_SKIP_REASON
 from app.projects.queries import managed_project
@@ -152,6 +152,9 @@ class Lines(StreamingResponse):
 
 @router.get("/projects/{slug}/preferences", status_code=200, response_class=Lines)
 def preferences(slug: str, person: MayExport, session: SessionDep) -> Lines:
-    """Every tuple (x, a⁺, a⁻) in force, one JSON object a line, in the shape that preference trainers read."""
+    """Every tuple (x, a⁺, a⁻) in force, one JSON object a line, in the shape that preference trainers read.
+
+    The last line says how many there were; a stream without it was cut off.
+    """
     project = managed_project(session, person, slug)
-    return Lines(preference_lines(project.id))
+    return Lines(with_trailer(preference_lines(project)))

@@ -1,6 +1,7 @@
-"""Every tuple in force as a stream: what `GET /projects/{slug}/preferences` sends."""
+"""Every tuple in force as a stream: what `GET /projects/{slug}/preferences` sends, and what `tiebreak export` writes."""
 
 from collections.abc import Generator
+from contextlib import closing
 from typing import Any
 
 import orjson
@@ -8,20 +9,31 @@ from sqlalchemy import RowMapping, Select, select
 from sqlalchemy.orm import aliased
 
 from app.db import read_session
-from app.models import Item, Judgment, Preference, Prompt, Response
+from app.judgments.pseudonyms import pseudonym
+from app.models import Item, Judgment, Preference, Project, Prompt, Response
 
 ROWS_AT_ONCE = 200
 
 
-def preference_lines(project_id: int) -> Generator[bytes]:
+def preference_lines(project: Project) -> Generator[bytes]:
     """Every tuple in force as NDJSON, some lines at a time, through a cursor on the server.
 
     The stream has a session of its own, since the request's has ended before the first byte.
     """
     options = {"yield_per": ROWS_AT_ONCE}
-    with read_session() as session, session.execute(_tuples(project_id), execution_options=options) as found:
+    with read_session() as session, session.execute(_tuples(project.id), execution_options=options) as found:
         for part in found.mappings().partitions():
-            yield b"".join(orjson.dumps(_line(row), option=orjson.OPT_APPEND_NEWLINE) for row in part)
+            yield b"".join(orjson.dumps(_line(row, project), option=orjson.OPT_APPEND_NEWLINE) for row in part)
+
+
+def with_trailer(parts: Generator[bytes]) -> Generator[bytes]:
+    """The same lines and one more, `{"end": true, "tuples": n}`: a stream that is cut off on its way looks like a shorter one."""
+    n = 0
+    with closing(parts):
+        for part in parts:
+            n += part.count(b"\n")
+            yield part
+    yield orjson.dumps({"end": True, "tuples": n}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _tuples(project_id: int) -> Select[*tuple[Any, ...]]:
@@ -54,7 +66,7 @@ def _tuples(project_id: int) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _line(row: RowMapping) -> dict[str, Any]:
+def _line(row: RowMapping, project: Project) -> dict[str, Any]:
     """Prompt and responses as messages; `group` is the item, so that tuples of one ranking can be kept together."""
     return {
         "prompt": row["messages"],
@@ -63,7 +75,7 @@ def _line(row: RowMapping) -> dict[str, Any]:
         "margin": row["margin"],
         "group": row["item_id"],
         "judgment": row["judgment_id"],
-        "judge": row["user_id"],
+        "annotator": pseudonym(project, row["user_id"]),
         "judge_kind": row["judge_kind"],
         "counted": row["counted"],
         "chosen_id": row["chosen_id"],

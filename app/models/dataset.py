@@ -1,4 +1,4 @@
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.table import CreatedAt, Json, RowId, Table
@@ -7,7 +7,8 @@ from app.models.table import CreatedAt, Json, RowId, Table
 class Dataset(Table):
     """A frozen version: files in storage below `prefix`, each with its SHA-256; `sha256` is that of their list.
 
-    The row is written after its files are whole, so it proves them.
+    The row is written after its files are whole, so it proves them. `settings` say how judgments became rows and which
+    shapes the files have; `summary` holds what the page draws and what differs from the version before.
     """
 
     __tablename__ = "dataset"
@@ -19,7 +20,9 @@ class Dataset(Table):
     version: Mapped[int]
     filters: Mapped[Json]
     split: Mapped[Json]
+    settings: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     counts: Mapped[Json]
+    summary: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     sha256: Mapped[str]
     prefix: Mapped[str]
     files: Mapped[list[Json]]

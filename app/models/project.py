@@ -15,7 +15,8 @@ class Project(Table):
     `outcomes` are those offered; without `tie` a ranking has no shared places. `asks_strength`, `dimensions` and
     `comments` say what the page asks for besides the choice; a required comment has at least `comment_min_length`
     characters. `item_order` is the order in which items are handed out. `gold_share` and `repeat_share` are the shares
-    of turns that are spent on known answers and on items that the same person has judged before.
+    of turns that are spent on known answers and on items that the same person has judged before. `pseudonym_key` is what
+    annotators' pseudonyms in exports are made with; nobody is ever shown it.
     """
 
     __tablename__ = "project"
@@ -45,4 +46,5 @@ class Project(Table):
     item_order: Mapped[str] = mapped_column(server_default=text("'random'"))
     gold_share: Mapped[float] = mapped_column(server_default=text("0.05"))
     repeat_share: Mapped[float] = mapped_column(server_default=text("0"))
+    pseudonym_key: Mapped[bytes] = mapped_column(server_default=text("uuid_send(gen_random_uuid())"))
     created_at: Mapped[CreatedAt]

@@ -32,7 +32,13 @@ def test_it_freezes_with_sum_and_counts(frozen: dict[str, Any]):
     assert (frozen["name"], frozen["version"], frozen["project"]) == ("pairs", 1, "pairs")
     assert len(frozen["sha256"]) == 64
     assert frozen["counts"]["train"]["groups"] + frozen["counts"]["test"]["groups"] == 40
-    assert [file["path"] for file in frozen["files"]] == ["test.jsonl", "test.parquet", "train.jsonl", "train.parquet"]
+    files = [
+        f"{folder}{side}.{kind}"
+        for folder in ("preference/", "")
+        for side in ("test", "train")
+        for kind in ("jsonl", "parquet")
+    ]
+    assert [file["path"] for file in frozen["files"]] == files
     assert frozen["split"] == {"by": "prompt", "test": 0.25, "seed": 0}
 
 

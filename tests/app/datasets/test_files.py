@@ -27,6 +27,9 @@ def row(number: int, **told: Any) -> dict[str, Any]:
         "models": ["m1", None, "m2"],
         "metadata": '{"a":1}',
         "prompt_hash": "ab" * 32,
+        "judgments": 1,
+        "agreement": 1.0,
+        "annotator": "a-somebody",
         **told,
     }
 

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.access import Person
-from app.datasets.order import Filters, Order, SplitRule
+from app.datasets.order import SHAPES, Filters, Order, SplitRule
 from app.datasets.service import freeze
 from app.errors import BadInput, Conflict
+from app.judgments.pseudonyms import pseudonym
 from app.models import Audit, Dataset, Project, User
 from app.storage import Storage
 from tests.judged import add_item, judge, judged_pairs, make_project
@@ -54,6 +55,9 @@ def test_it_freezes_groups_with_all_that_training_needs(session: Session, admin:
             "models": ["model-0", "model-1", "model-2"],
             "metadata": '{"answer":"so","rule":"exact"}',
             "prompt_hash": rows(files, dataset, "train")[0]["prompt_hash"],
+            "judgments": 1,
+            "agreement": 1.0,
+            "annotator": pseudonym(project, judgment.user_id),
         }
     ]
     assert dataset.counts["train"] == {"prompts": 1, "groups": 1, "tuples": 1, "outcomes": {"ranked": 1}}
@@ -114,6 +118,111 @@ def test_it_takes_only_what_the_filters_let_through(session: Session, admin: Per
     dataset = freeze(session, admin, project, chosen).dataset
     assert [row["prompt"][0]["content"] for row in everything(files, dataset)] == ["By hand"]
     assert dataset.filters == {"outcomes": ["ranked", "tie", "all_bad"], "judge_kinds": ["human"]}
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        ({"min_strength": 2}, {"Clear"}),
+        ({"models": ["model-1"]}, {"Clear", "Faint", "Tagged"}),
+        ({"models": ["model-7"]}, set()),
+        ({"sources": ["forum"]}, {"Tagged"}),
+        ({"tags": ["maths", "law"]}, {"Tagged"}),
+        ({"tags": ["law"]}, set()),
+        ({"last_day": "2020-01-01"}, set()),
+        ({"first_day": "2020-01-01"}, {"Clear", "Faint", "Tagged"}),
+    ],
+)
+def test_it_filters_by_what_is_known_of_judgments_and_records(
+    session: Session, admin: Person, files: Storage, filters: dict[str, Any], words: set[str]
+):
+    project = make_project(session)
+    judge(session, add_item(session, project, "Clear", ["a", "b"]), [1, 2], strength=3)
+    judge(session, add_item(session, project, "Faint", ["a", "b"]), [1, 2], strength=1)
+    told = {"source": "forum", "tags": ["maths", "easy"]}
+    judge(session, add_item(session, project, "Tagged", ["a", "b"], metadata=told), [1, 2])
+    order = Order(name="some", filters=Filters.model_validate(filters))
+    if not words:
+        with pytest.raises(BadInput, match="passes these filters"):
+            freeze(session, admin, project, order)
+        return
+    dataset = freeze(session, admin, project, order).dataset
+    assert {row["prompt"][0]["content"] for row in everything(files, dataset)} == words
+
+
+def test_it_takes_the_judgments_of_some_people_only(session: Session, admin: Person, files: Storage):
+    project = make_project(session)
+    item = add_item(session, project, "Who?", ["a", "b"])
+    mine = judge(session, item, [1, 2], by="Ben")
+    judge(session, item, [2, 1], by="Eve")
+    order = Order(name="who", filters=Filters(annotators=(mine.user_id,)))
+    (row,) = everything(files, freeze(session, admin, project, order).dataset)
+    assert (row["judgment"], row["weight"], row["annotator"]) == (mine.id, 1.0, pseudonym(project, mine.user_id))
+
+
+def test_pseudonyms_stay_within_a_project_and_lead_nowhere_else(session: Session):
+    one, other = make_project(session, "one"), make_project(session, "other")
+    for project in (one, other):
+        session.refresh(project)
+    assert pseudonym(one, 7) == pseudonym(one, 7)
+    assert len({pseudonym(one, 7), pseudonym(one, 8), pseudonym(other, 7)}) == 3
+
+
+def test_margins_are_what_the_order_says(session: Session, admin: Person, files: Storage):
+    project = make_project(session)
+    judge(session, add_item(session, project, "Clear", ["a", "b"]), [1, 2], strength=3)
+    for margins, found in (((0.1, 0.5, 2.0), 2.0), (None, None)):
+        dataset = freeze(session, admin, project, Order(name="some", margins=margins)).dataset
+        assert everything(files, dataset)[0]["margin"] == found
+
+
+def test_what_is_near_to_a_test_prompt_is_held_out(session: Session, admin: Person, files: Storage):
+    project = make_project(session)
+    texts = [" ".join(f"{word}{number}" for word in "abcdefghijklmnopqrst") for number in range(30)]
+    for words in texts:
+        judge(session, add_item(session, project, words, ["a", "b"]), [1, 2])
+        judge(session, add_item(session, project, words + " and so on", ["a", "b"]), [1, 2])
+    rule = SplitRule(test=0.3, near_duplicates=True)
+    dataset = freeze(session, admin, project, Order(name="near", split=rule)).dataset
+    train, test = (
+        {row["prompt"][0]["content"][:20] for row in rows(files, dataset, side)} for side in ("train", "test")
+    )
+    assert not train & test
+    assert dataset.counts["near_duplicates"]["prompts"] > 0
+
+
+def test_other_shapes_stand_in_folders_of_their_own(session: Session, admin: Person, files: Storage):
+    project = judged_pairs(session, 4)
+    again = add_item(session, project, "Question 1?", ["c", "d"])
+    judge(session, again, [1, 2], comment="so much better")
+    order = Order(name="pairs", split=SplitRule(test=0), shapes=SHAPES)
+    dataset = freeze(session, admin, project, order).dataset
+    paths = {file["path"] for file in dataset.files}
+    assert {f"{shape}/train.parquet" for shape in SHAPES if shape != "log"} | {"log/judgments.jsonl"} <= paths
+
+    def lines(path: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in b"".join(files.read(f"{dataset.prefix}/{path}")).splitlines()]
+
+    assert [len(lines(f"{shape}/train.jsonl")) for shape in SHAPES if shape != "log"] == [5, 5, 10, 4, 5]
+    *_, last = lines("log/judgments.jsonl")
+    assert (last["comment"], last["tiers"].count(":"), last["current"]) == ("so much better", 2, True)
+    assert "user" not in " ".join(last)
+
+
+def test_it_says_what_is_new_since_the_version_before(session: Session, admin: Person):
+    project = judged_pairs(session, 5)
+    first = freeze(session, admin, project, Order(name="pairs")).dataset
+    judge(session, add_item(session, project, "New?", ["a", "b"]), [1, 2])
+    second = freeze(session, admin, project, Order(name="pairs")).dataset
+    assert "changes" not in first.summary
+    assert second.summary["changes"] == {
+        "since": 1,
+        "added": 1,
+        "removed": 0,
+        "changed": 0,
+        "to_test": 0,
+        "to_train": 0,
+    }
 
 
 def test_it_gives_back_the_same_version_when_nothing_changed(session: Session, admin: Person):

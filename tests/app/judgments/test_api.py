@@ -278,7 +278,9 @@ def lines(api: TestClient) -> list[dict[str, Any]]:
     answer = api.get("/api/v1/projects/words/preferences")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("application/x-ndjson")
-    return [json.loads(line) for line in answer.text.splitlines()]
+    *found, last = [json.loads(line) for line in answer.text.splitlines()]
+    assert last == {"end": True, "tuples": len(found)}
+    return found
 
 
 def test_the_tuples_come_in_the_shape_that_trainers_read(ben: User, ada_api: TestClient):
@@ -291,6 +293,8 @@ def test_the_tuples_come_in_the_shape_that_trainers_read(ben: User, ada_api: Tes
     assert line["rejected"] == [{"role": "assistant", "content": worse[1]}]
     assert (line["group"], line["judgment"], line["margin"]) == (turn.item_id, stored.judgment["id"], None)
     assert {line["chosen_model"], line["rejected_model"]} == {"m0", "m1"}
+    assert line["annotator"].startswith("a-")
+    assert ben.name not in json.dumps(line)
 
 
 def test_tuples_that_were_taken_back_are_not_sent(ben: User, ada_api: TestClient):
@@ -317,8 +321,8 @@ def test_the_stream_comes_in_portions_and_gives_its_connection_back(ben: User, m
     project = queued(ben, items=1, responses=4)
     judged(ben, claimed(ben, project))
     idle = db.engine().pool.checkedout()  # type: ignore[attr-defined]
-    assert [part.count(b"\n") for part in preferences.preference_lines(project.id)] == [2, 2, 2]
-    with closing(preferences.preference_lines(project.id)) as stream:
+    assert [part.count(b"\n") for part in preferences.preference_lines(project)] == [2, 2, 2]
+    with closing(preferences.preference_lines(project)) as stream:
         next(stream)
         assert value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'FETCH FORWARD %'") == 1
         assert db.engine().pool.checkedout() == idle + 1  # type: ignore[attr-defined]

@@ -86,7 +86,7 @@ def test_what_is_said_about_gold_is_stored_but_neither_counts_nor_makes_tuples(b
     stored = judged(ben, turn)
     assert value("SELECT tiers FROM judgment WHERE NOT counted AND is_current") == stored.judgment["tiers"]
     assert stored.judgment["counted"], "nobody learns from the answer that it was a test"
-    assert list(preference_lines(project.id)) == []
+    assert list(preference_lines(project)) == []
     assert slots_that_do_not_add_up() == []
 
 
@@ -150,7 +150,7 @@ def test_a_repeat_counts_for_nothing_and_is_for_nobody_else(ben: User, cleo: Use
     mine = reasons(ben, project)
     assert mine["random"] == 40
     assert value("SELECT count(*) FROM judgment WHERE counted") == 40
-    assert len(list(preference_lines(project.id))) == 1, "40 lines come in one part"
+    assert len(list(preference_lines(project))) == 1, "40 lines come in one part"
     assert value("SELECT count(*) FROM preference") == 40
     theirs = [value("SELECT reserved_for FROM item WHERE id = :id", id=turn.item_id) for turn in turns(cleo, project)]
     assert set(theirs) == {None, cleo.id}
