@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -230,25 +230,17 @@ def export(project: str, output: BinaryIO) -> None:
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the method; may be repeated."
 )
-def train(method: str, dataset: str, base: str, name: str | None, settings: tuple[str, ...]) -> None:
+@click.option("--vary", multiple=True, metavar="NAME=V1,V2,…", help="A run for each of these values; twice at most.")
+@click.option("--priority", default=0, show_default=True, help="Of the runs that wait, the lowest is taken first.")
+@click.option("--check", is_flag=True, help="Order nothing: ask what it would take, and wait for the answer.")
+def train(method: str, dataset: str, check: bool, **given: Any) -> None:
     """Order a run of METHOD on DATASET (a name, name@v2 or an id)."""
-    from app.datasets.queries import dataset_named
-    from app.runs.form import read_words
-    from app.runs.service import order_run
+    from app.runs.command import Wanted, check_run, order_runs
 
-    with connected() as session:
-        person = first_admin(session)
-        run = order_run(
-            session,
-            person,
-            method=method,
-            dataset=dataset_named(session, dataset),
-            base_model=base,
-            settings=read_words(settings),
-            name=name,
-        )
-        run_id = run.id
-    print(f"run {run_id} is queued; watch it at {get_settings().address}/runs/{run_id}")
+    wanted = Wanted(method=method, dataset=dataset, **given)
+    with embedded.connected(get_settings()):
+        for line in (check_run if check else order_runs)(wanted, first_admin):
+            print(line)
 
 
 @main.command()

@@ -44,12 +44,23 @@ class Standing(Enum):
     LOST = auto()
 
 
+def most_urgent() -> int | None:
+    """The run that a free trainer takes next: the lowest priority, then the oldest. A message only says that one waits."""
+    with work_unit() as session:
+        first = select(Run.id).where(*_is_to_be_had()).order_by(Run.priority, Run.id).limit(1)
+        return session.scalar(first)
+
+
+def _is_to_be_had() -> tuple[Any, ...]:
+    return Run.state == "queued", Run.cancel_requested_at.is_(None), ~_base_is_being_made()
+
+
 def claim(run_id: int, owner: str) -> Claim | None:
     """Take a run that waits in the queue; None when there is nothing to take."""
     with work_unit() as session:
         taken = session.execute(
             update(Run)
-            .where(Run.id == run_id, Run.state == "queued", Run.cancel_requested_at.is_(None), ~_base_is_being_made())
+            .where(Run.id == run_id, *_is_to_be_had())
             .values(
                 state="running",
                 fence=Run.fence + 1,

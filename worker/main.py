@@ -17,7 +17,7 @@ from app.db import engine, work_unit
 from app.doorbell import QUEUES, celery, ring_again
 from app.models import Run
 from app.settings import get_settings
-from worker import devices, presence
+from worker import devices, lease, presence
 from worker.quick import look_ahead
 from worker.supervise import Lifeline, supervise
 
@@ -29,7 +29,8 @@ celery.conf.worker_concurrency = get_settings().train_slots
 def train(self: Any, run_id: int) -> None:
     slot = current_process_index(base=0) or 0  # the pool's process that takes another's place takes its number too
     own = devices.of_slot(slot, self.app.conf.worker_concurrency)
-    supervise(run_id, owner=self.request.hostname, lifeline=_lifeline, environment=own)
+    first = lease.most_urgent() or run_id
+    supervise(first, owner=self.request.hostname, lifeline=_lifeline, environment=own)
     _ring_for_waiting_runs()
 
 
@@ -56,7 +57,11 @@ def _open_for_runs(sender: Any, **_: Any) -> None:
 def _ring_for_waiting_runs() -> None:
     """Also after a training: its checkpoint may be the base model that another run waits for."""
     with work_unit() as session:
-        ring_again(session, "runs.train", session.scalars(select(Run.id).where(Run.state == "queued").order_by(Run.id)))
+        ring_again(
+            session,
+            "runs.train",
+            session.scalars(select(Run.id).where(Run.state == "queued").order_by(Run.priority, Run.id)),
+        )
 
 
 @worker_process_init.connect

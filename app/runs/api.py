@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.access import MayReadAll, MayTrain
 from app.datasets.queries import dataset_asked_for
@@ -17,6 +17,7 @@ from app.runs.queries import Listed, curve, listed_run, metrics, run_by_id, runs
 from app.runs.service import cancel_run, order_run
 
 router = APIRouter(tags=["runs"])
+Priority = Annotated[int, Field(description="Of the runs that wait, the lowest is taken first, and then the oldest.")]
 MetricLimit = Annotated[int, Query(ge=1, le=100_000, description="How many steps at most.")]
 
 
@@ -30,6 +31,7 @@ class RunOrder(BaseModel):
     base_model: str = "starter"
     settings: dict[str, Any] = {}
     name: str | None = None
+    priority: Priority = 0
 
 
 class FindingAnswer(BaseModel):
@@ -47,6 +49,7 @@ class RunAnswer(BaseModel):
     id: int
     method: str
     state: str
+    priority: int
     stage: str
     dataset: int
     dataset_name: str
@@ -74,6 +77,7 @@ def answer(listed: Listed, findings: Sequence[Finding] | None = None) -> RunAnsw
         id=run.id,
         method=run.method,
         state=run.state,
+        priority=run.priority,
         stage=run.stage,
         dataset=dataset.id,
         dataset_name=f"{dataset.name}@v{dataset.version}",
@@ -108,6 +112,7 @@ def order(given: RunOrder, person: MayTrain, session: SessionDep, response: Resp
         base_model=given.base_model,
         settings=given.settings,
         name=given.name,
+        priority=given.priority,
     )
     session.refresh(run)  # what the database filled in
     response.headers["Location"] = f"/api/v1/runs/{run.id}"

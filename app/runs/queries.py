@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
@@ -81,8 +81,9 @@ def listed_run(session: Session, run_id: int) -> Listed:
 
 
 def runs_ahead(session: Session, run: Run) -> int:
-    """How many runs a queued one waits for."""
-    ahead = select(func.count()).where(Run.state.in_(("queued", "running")), Run.id < run.id)
+    """How many runs a queued one waits for: those that are being trained, and those that are taken before it."""
+    is_before = tuple_(Run.priority, Run.id) < tuple_(literal(run.priority), literal(run.id))
+    ahead = select(func.count()).where((Run.state == "running") | ((Run.state == "queued") & is_before))
     return session.scalars(ahead).one()
 
 

@@ -109,6 +109,34 @@ def check_priority(priority: int) -> None:
         )
 
 
+def settings_like(session: Session, run: Run, method: str | None = None) -> dict[str, Any]:
+    """A run's settings as far as the method, its own unless named, still knows them: what has gone since cannot be asked for."""
+    there = announced(session)
+    known = there.live.get(method or run.method) or there.known.get(method or run.method)
+    names = {setting.name for setting in known.settings} if known is not None else set(run.settings)
+    return {name: value for name, value in run.settings.items() if name in names}
+
+
+def set_priority(session: Session, person: Person, run: Run, priority: int) -> Run:
+    """Let a run that waits be taken earlier or later. Raises Conflict once a trainer has it."""
+    check_priority(priority)
+    changed = session.execute(
+        update(Run)
+        .where(Run.id == run.id, Run.state == "queued")
+        .values(priority=priority)
+        .returning(Run.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    session.refresh(run)
+    if changed is None:
+        raise Conflict(
+            _("This run waits no longer, so there is no order to change: its state is %(state)s.", state=run.state)
+        )
+    detail = {"run": run.id, "priority": priority}
+    session.add(Audit(user_id=person.id, action="run.priority", subject=run.checkpoint_name, detail=detail))
+    return run
+
+
 def method_named(session: Session, name: str) -> Method:
     """A method that a live trainer announces."""
     there = announced(session)

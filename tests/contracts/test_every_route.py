@@ -70,6 +70,11 @@ PROGRAMS = {
     "HEAD /datasets/{dataset_id}/files/{path:path}": Line("data", "/datasets/{dataset}/files/train.jsonl", "read"),
     "POST /runs": Line("admins", "/runs", "train", {"method": "none", "dataset": 999}),
     "POST /runs/preflight": Line("admins", "/runs/preflight", "train", {"method": "none", "dataset": 999}),
+    "POST /runs/sweep": Line(
+        "admins", "/runs/sweep", "train", {"method": "none", "dataset": 999, "vary": {"seed": [1]}}
+    ),
+    "POST /runs/{run_id}/again": Line("admins", "/runs/{run}/again", "train", {"dataset": 999}),
+    "POST /runs/{run_id}/priority": Line("admins", "/runs/{run}/priority", "train", {"priority": 1}),
     "GET /runs/preflight/{preflight_id}": Line("admins", "/runs/preflight/{preflight}", "read"),
     "GET /runs": Line("admins", "/runs", "read"),
     "GET /runs/{run_id}": Line("admins", "/runs/{run}", "read"),
@@ -226,9 +231,12 @@ def refusals(caller: TestClient, lines: dict[str, Line], place: Place, prefix: s
     return found
 
 
+OF_NOTHING = {"POST /runs", "POST /runs/preflight", "POST /runs/sweep", "POST /runs/{run_id}/again"}
+
+
 def _of_nothing(name: str) -> int | None:
     """A route that lets in and then finds nothing: there is no such dataset to train on."""
-    return 404 if name in {"POST /runs", "POST /runs/preflight"} else None
+    return 404 if name in OF_NOTHING else None
 
 
 def expected(lines: dict[str, Line], caller: str) -> dict[str, int | None]:

@@ -1,6 +1,7 @@
 """Who may write what into the row of a run, whoever else believes to be its trainer."""
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -138,3 +139,20 @@ def test_it_cancels_rather_than_queues_what_a_person_wants_to_end(ada: User) -> 
     row = run_row(held.run_id, ["state", "finished_at"])
     assert row.state == "cancelled"
     assert row.finished_at is not None
+
+
+def test_the_lowest_priority_is_taken_first_and_then_the_oldest(ada: User) -> None:
+    usual = [ordered_run(ada) for _ in range(2)]
+    patient, urgent = ordered_run(ada, priority=5), ordered_run(ada, priority=-1)
+    taken = []
+    while (run_id := lease.most_urgent()) is not None:
+        assert lease.claim(run_id, "train@here")
+        taken.append(run_id)
+    assert taken == [urgent, *usual, patient]
+
+
+def test_a_run_that_waits_for_its_base_model_holds_up_no_other(ada: User) -> None:
+    first = ordered_run(ada, checkpoint_name="own", state="running", lease_until=datetime.now(UTC) + timedelta(hours=1))
+    waiting, other = ordered_run(ada, base_model="own", priority=-9), ordered_run(ada)
+    assert first < waiting
+    assert lease.most_urgent() == other
