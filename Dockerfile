@@ -10,7 +10,9 @@ ENV PATH=/srv/tiebreak/.venv/bin:$PATH \
     PIP_NO_CACHE_DIR=1 \
     TIEBREAK_HOME=/data \
     UVICORN_HOST=0.0.0.0 \
-    UVICORN_PORT=8000
+    UVICORN_PORT=8000 \
+    UVICORN_LOG_CONFIG=/srv/tiebreak/app/uvicorn_logging.json \
+    PROMETHEUS_MULTIPROC_DIR=/tmp/tiebreak-metrics
 RUN useradd --system --uid 10001 --user-group --create-home tiebreak && install -d -o tiebreak -g tiebreak /data
 WORKDIR /srv/tiebreak
 COPY pyproject.toml README.md ./

@@ -18,6 +18,7 @@ from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedI
 from app.language import gettext as _
 from app.pages import Page, is_fragment_wanted, render
 
+FOR_PROGRAMS = ("/api/", "/metrics")
 _log = logging.getLogger(__name__)
 
 
@@ -59,7 +60,7 @@ def problem(mistake: Mistake) -> Response:
 
 def answer_mistake(request: Request, mistake: Exception) -> Response:
     assert isinstance(mistake, Mistake)
-    if request.url.path.startswith("/api/"):
+    if request.url.path.startswith(FOR_PROGRAMS):
         return problem(mistake)
     if isinstance(mistake, NotSignedIn):
         return ask_to_sign_in(request)

@@ -16,6 +16,7 @@ from kombu.exceptions import ChannelError, OperationalError
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
+from app import logs  # noqa: F401 -- says how Celery's workers log
 from app.settings import Settings, get_settings
 
 QUEUES = {

@@ -7,9 +7,7 @@ Each part is a transaction of its own, so that one that fails holds up no other;
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
-from celery.signals import after_setup_logger
 from sqlalchemy.orm import Session
 
 from app import access
@@ -41,13 +39,6 @@ def sweep() -> None:
                 _log.info("%s: %s rows", part.__qualname__, rows)
         except Exception:  # noqa: BLE001 -- the other parts must not wait for whoever mends this one
             _log.exception("the sweep could not do its part %s; the next one tries again", part.__qualname__)
-
-
-@after_setup_logger.connect
-def _leave_out_the_clock(**_: Any) -> None:
-    """A sweep that found nothing to do is no news; four lines of it every ten seconds would bury what is."""
-    for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def do(part: Callable[[Session], int]) -> int:

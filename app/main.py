@@ -4,22 +4,22 @@ from itertools import zip_longest
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from sqlalchemy import text
 
+from app import health, metrics
 from app.access import ForgedRequestGuard
 from app.answers import answer_mistakes, refuse_forged
 from app.checkpoints import api as checkpoints_api
 from app.checkpoints import views as checkpoints_views
 from app.datasets import api as datasets_api
 from app.datasets import views as datasets_views
-from app.db import SessionDep
 from app.imports import api as imports_api
 from app.imports import views as imports_views
 from app.judgments import api as judgments_api
 from app.judgments import differences, mine
 from app.judgments import views as judgments_views
 from app.language import Languages
-from app.middleware import BodyLimit, Compressed, SecurityHeaders
+from app.metrics import API_PREFIX, Measured
+from app.middleware import BodyLimit, Compressed, RequestIds, SecurityHeaders
 from app.pages import Assets
 from app.people import account, joining
 from app.people import language as people_language
@@ -76,22 +76,20 @@ def create_app() -> FastAPI:
     app = FastAPI(title="Tiebreak", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     for api, pages in zip_longest(API, PAGES):
         if api is not None:
-            app.include_router(api, prefix="/api/v1", responses={"4XX": _PROBLEM})
+            app.include_router(api, prefix=API_PREFIX, responses={"4XX": _PROBLEM})
         if pages is not None:
             app.include_router(pages, include_in_schema=False)
     app.mount("/static", Assets(directory=ROOT / "static"), name="static")
+    app.include_router(health.router)
+    app.include_router(metrics.router)
     answer_mistakes(app)
     app.add_middleware(Compressed)
     app.add_middleware(BodyLimit)
     app.add_middleware(ForgedRequestGuard, refuse=refuse_forged)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Languages)
-
-    @app.get("/healthz", include_in_schema=False)
-    def healthz(session: SessionDep) -> dict[str, str]:
-        session.execute(text("SELECT 1"))
-        return {"status": "ok"}
-
+    app.add_middleware(Measured)
+    app.add_middleware(RequestIds)
     return app
 
 

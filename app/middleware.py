@@ -1,5 +1,7 @@
 """What happens to every request and every answer, whatever the room: plain ASGI, since each of them runs on every key press."""
 
+import re
+import secrets
 from contextlib import suppress
 
 from fastapi import Request
@@ -9,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.answers import answer_mistake
 from app.errors import TooLarge
 from app.language import gettext as _
+from app.logs import request_id
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -25,6 +28,34 @@ _HEADERS = [
 _PACKED_ALREADY = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream", "application/x-ndjson")
 LARGEST_BODY = 4 << 20
 _IMPORTS = ("/items", "/import")
+
+
+_GIVEN_ID = re.compile(rb"[\w.:-]{1,64}", re.ASCII)
+
+
+class RequestIds:
+    """Middleware: every request has a name, `X-Request-ID`, which its log lines carry and its answer gives back.
+
+    A proxy's name is taken over, so that its log and ours can be held together, if it looks like one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        name = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8).encode()
+        request_id.set(name.decode())  # of this request alone: the server runs each in a context of its own
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", name)]
+            await send(message)
+
+        await self.app(scope, receive, send_named)
 
 
 class SecurityHeaders:

@@ -5,6 +5,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -69,6 +70,10 @@ class Settings(BaseSettings):
         alias="POOL_SIZE",
         ge=1,
         description="Database connections that one process keeps; under load it opens as many again.",
+    )
+
+    log_format: Literal["text", "json"] = Field(
+        default="text", alias="LOG_FORMAT", description="text for people, json for programs: one object a line."
     )
 
     @property

@@ -13,17 +13,20 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import obstore
 from obstore.store import S3Store
 
 from app.errors import NotFound
 from app.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig
 
 CHUNK_BYTES = 1 << 20
 LONGEST_PART_BYTES = 255
@@ -56,6 +59,9 @@ class Storage(Protocol):
     def size(self, name: str) -> int: ...
 
     def delete_all(self, prefix: str) -> None: ...
+
+    def reach(self) -> None:
+        """Whether it is there at all, asked cheaply and not for long. Raises whatever says that it is not."""
 
 
 class LocalDisk:
@@ -90,10 +96,18 @@ class LocalDisk:
     def delete_all(self, prefix: str) -> None:
         shutil.rmtree(self.root / checked(prefix), ignore_errors=True)
 
+    def reach(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(f"{self.root} cannot be written by this user")
+
 
 class S3:
-    def __init__(self, store: S3Store) -> None:
+    """`impatient` is the same bucket for whoever asks whether it is there: an answer that takes seconds is a no."""
+
+    def __init__(self, store: S3Store, impatient: S3Store) -> None:
         self.store = store
+        self.impatient = impatient
 
     def put(self, name: str, source: Path) -> None:
         obstore.put(self.store, checked(name), source)
@@ -116,6 +130,10 @@ class S3:
     def delete_all(self, prefix: str) -> None:
         for batch in obstore.list(self.store, checked(prefix) + "/"):
             obstore.delete(self.store, [meta["path"] for meta in batch])
+
+    def reach(self) -> None:
+        with suppress(FileNotFoundError):  # a bucket that says so is one that answers
+            obstore.head(self.impatient, "there-is-no-such-file")
 
 
 def _chunks(data: Any, start: int, end: int | None) -> Iterator[bytes]:
@@ -167,10 +185,12 @@ def open_storage(settings: Settings) -> Storage:
         return LocalDisk(Path(settings.storage).absolute())
     bucket, _, prefix = settings.storage.removeprefix("s3://").partition("/")
     options: dict[str, Any] = {"prefix": prefix or None}
+    client: ClientConfig = {}
     if settings.s3_endpoint:
-        plain = settings.s3_endpoint.startswith("http://")
-        options |= {"endpoint": settings.s3_endpoint, "client_options": {"allow_http": plain}}
-    return S3(S3Store(bucket, **options))
+        options["endpoint"] = settings.s3_endpoint
+        client["allow_http"] = settings.s3_endpoint.startswith("http://")
+    quick: dict[str, Any] = {"client_options": {**client, "timeout": "3s"}, "retry_config": {"max_retries": 0}}
+    return S3(S3Store(bucket, **options, client_options=client), S3Store(bucket, **options, **quick))
 
 
 @lru_cache

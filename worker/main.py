@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from app.db import engine, work_unit
 from app.doorbell import QUEUES, celery, ring_again
+from app.logs import about_run
 from app.models import Run
 from app.settings import get_settings
 from worker import devices, lease, presence
@@ -30,7 +31,8 @@ def train(self: Any, run_id: int) -> None:
     slot = current_process_index(base=0) or 0  # the pool's process that takes another's place takes its number too
     own = devices.of_slot(slot, self.app.conf.worker_concurrency)
     first = lease.most_urgent() or run_id
-    supervise(first, owner=self.request.hostname, lifeline=_lifeline, environment=own)
+    with about_run(first):
+        supervise(first, owner=self.request.hostname, lifeline=_lifeline, environment=own)
     _ring_for_waiting_runs()
 
 

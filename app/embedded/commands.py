@@ -9,8 +9,10 @@ training goes back to the queue.
 import importlib.util
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from app.settings import ROOT, Settings
 
@@ -40,13 +42,27 @@ def environment(settings: Settings, addresses: Mapping[str, str]) -> dict[str, s
         "UVICORN_HOST": settings.host,
         "UVICORN_PORT": str(settings.port),
         "UVICORN_WORKERS": str(settings.web_processes),
+        "UVICORN_LOG_CONFIG": str(ROOT / "app" / "uvicorn_logging.json"),
+        "PROMETHEUS_MULTIPROC_DIR": str(_counts(settings)),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
     }
+
+
+def _counts(settings: Settings) -> Path:
+    """Where the web processes of one start share what they count."""
+    return settings.home.absolute() / "metrics"
+
+
+def forget_counts(settings: Settings) -> None:
+    """Before a web server starts: what an earlier one counted is another process' history, and numbers come again."""
+    shutil.rmtree(_counts(settings), ignore_errors=True)
 
 
 def run(name: str, settings: Settings) -> None:
     """Become that process: `tiebreak web` and `tiebreak worker`, for machines with a supervisor of their own."""
     command = argv(name)
+    if name == "web":
+        forget_counts(settings)
     os.execve(command[0], command, environment(settings, {}))  # noqa: S606 -- no shell is wanted
 
 

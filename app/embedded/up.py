@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
-from app.embedded.commands import NEED_TORCH, WORKERS, argv, environment, has_torch
+from app.embedded.commands import NEED_TORCH, WORKERS, argv, environment, forget_counts, has_torch
 from app.embedded.leftovers import MARK, end_leftovers
 from app.embedded.lock import RUNNING, STARTING, STOPPING, Lock, data_folder_lock
 from app.embedded.migrations import Prepared, migrate
@@ -61,6 +61,7 @@ def _start(settings: Settings, prepare: Callable[[], list[str]], lock: Lock, sta
     lock.note(RUNNING, address=settings.address, servers=addresses)
     trains = has_torch()
     web, *workers = children = _children(settings, addresses, trains=trains)
+    web.before_start = lambda: forget_counts(settings)
     stack.callback(end_leftovers, settings.home)  # what the children started and did not end themselves
     stack.callback(end_together, children)
     web.start()
