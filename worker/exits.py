@@ -1,7 +1,7 @@
 """How a trainer process ends: the one thing it tells its supervisor by anything but its row.
 
 A process that ended by a signal, or with a number that stands here for nothing, died without a word: its row is still
-"running" and the supervisor settles it.
+that of a run under way and the supervisor settles it.
 """
 
 from typing import Final

@@ -1,8 +1,8 @@
 """The row of a run as its supervisor sees it: claimed, held, given back or closed, each in a transaction of its own.
 
 A claim is one conditional UPDATE that adds one to ``fence``; two messages, two workers or a sweep can race for it and
-one wins. Every later statement names the fence and the state "running": once somebody else has the run, nothing
-matches any more. Times are the database's own, so that the clocks of machines need not agree. A lease is in seconds
+one wins. Every later statement names the fence and a state in which it is held (`run_states.py`): once somebody else has
+the run, nothing matches any more. Times are the database's own, so that the clocks of machines need not agree. A lease is in seconds
 (``TRAINER_LEASE_S``).
 
 Errors: what the database raises when it cannot be reached; the caller decides how long to bear that.
@@ -14,13 +14,14 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import and_, case, delete, func, select, update
+from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.db import work_unit
 from app.doorbell import ring
-from app.models import Checkpoint, Run, RunMetric
+from app.models import Checkpoint, Run, RunKeep, RunMetric
 from app.models.run import MAX_ATTEMPTS
+from app.run_states import LIVE, UNDER_WAY, move
 from app.settings import get_settings
 from worker.launch import MOST_PROCESSES
 
@@ -52,34 +53,32 @@ def most_urgent() -> int | None:
 
 
 def _is_to_be_had() -> tuple[Any, ...]:
-    return Run.state == "queued", Run.cancel_requested_at.is_(None), ~_base_is_being_made()
+    return Run.state == "queued", ~_base_is_being_made()
 
 
 def claim(run_id: int, owner: str) -> Claim | None:
-    """Take a run that waits in the queue; None when there is nothing to take."""
+    """Take a run that waits in the queue; None when there is nothing to take. It goes on from the last state it kept."""
+    kept = select(func.coalesce(func.max(RunKeep.step), 0)).where(RunKeep.run_id == run_id).scalar_subquery()
     with work_unit() as session:
         taken = session.execute(
-            update(Run)
+            move({"queued": "claimed"})
             .where(Run.id == run_id, *_is_to_be_had())
             .values(
-                state="running",
                 fence=Run.fence + 1,
                 attempt=Run.attempt + 1,
+                in_vain=Run.in_vain + 1,
                 owner=owner,
                 lease_until=_lease_end(),
                 started_at=func.now(),
-                stage="starting",
-                step=0,
+                step=kept,
                 total_steps=None,
-                seconds_left=None,
                 last_step_at=None,
-                error=None,
                 results={},
             )
-            .returning(Run.fence, Run.attempt, Run.settings)
+            .returning(Run.fence, Run.attempt, Run.settings, Run.step)
         ).one_or_none()
-        if taken is not None:  # an attempt begins at step 0; the curve of the one before would stand ahead of it
-            session.execute(delete(RunMetric).where(RunMetric.run_id == run_id))
+        if taken is not None:  # what is done again would stand ahead of the curve
+            session.execute(delete(RunMetric).where(RunMetric.run_id == run_id, RunMetric.step >= taken.step))
     return Claim(run_id, taken.fence, taken.attempt, _processes(taken.settings)) if taken else None
 
 
@@ -92,11 +91,10 @@ def _processes(settings: Mapping[str, Any]) -> int:
 def renew(held: Claim) -> Standing:
     """Say that the trainer's process lives."""
     with work_unit() as session:
-        row = session.execute(
-            _update(held).values(lease_until=_lease_end()).returning(Run.cancel_requested_at)
-        ).one_or_none()
-        if row is not None:
-            return Standing.HELD if row.cancel_requested_at is None else Standing.CANCELLING
+        beat = update(Run).where(*_mine(held), Run.state.in_(LIVE)).values(lease_until=_lease_end())
+        state = session.scalar(beat.returning(Run.state))
+        if state is not None:
+            return Standing.CANCELLING if state == "cancelling" else Standing.HELD
         closed = select(Run.fence).where(Run.id == held.run_id, Run.state.in_(("finished", "failed")))
         return Standing.CLOSED if session.scalar(closed) == held.fence else Standing.LOST
 
@@ -104,24 +102,27 @@ def renew(held: Claim) -> Standing:
 def give_back(held: Claim) -> None:
     """Back to the queue through no fault of the run, so that the attempt does not count."""
     with work_unit() as session:
-        _requeue(session, held, attempt=held.attempt - 1)
+        _requeue(session, held, attempt=Run.attempt - 1, in_vain=func.greatest(Run.in_vain - 1, 0))
 
 
 def retry_or_fail(held: Claim, words: str) -> None:
-    """Back to the queue after a death without a word; after the last attempt the run has failed."""
-    if held.attempt >= MAX_ATTEMPTS:
-        close(held, "failed", words)
-        return
+    """Back to the queue after a death without a word; after the last attempt that got no further the run has failed."""
     with work_unit() as session:
-        _requeue(session, held)
+        failed = move({"claimed": "failed", "running": "failed"}).where(*_mine(held), Run.in_vain >= MAX_ATTEMPTS)
+        if session.scalar(failed.values(error=words).returning(Run.id)) is None:
+            _requeue(session, held)
 
 
-def close(held: Claim, state: str, words: str | None = None) -> None:
-    """End as "failed" with the reason, or as "cancelled". A run that its trainer has closed already stays as it is."""
+def fail(held: Claim, words: str) -> None:
+    """A run that its trainer has closed already stays as it is."""
     with work_unit() as session:
-        session.execute(
-            _update(held).values(state=state, error=words, finished_at=func.now(), lease_until=None, seconds_left=None)
-        )
+        session.execute(move(dict.fromkeys(LIVE, "failed")).where(*_mine(held)).values(error=words))
+
+
+def cancel(held: Claim) -> None:
+    """The end that a person wished for. A run that its trainer has closed already stays as it is."""
+    with work_unit() as session:
+        session.execute(move({"cancelling": "cancelled"}).where(*_mine(held)))
 
 
 def _base_is_being_made() -> Any:
@@ -131,7 +132,7 @@ def _base_is_being_made() -> Any:
     """
     earlier = aliased(Run)
     to_come = select(earlier.id).where(
-        earlier.checkpoint_name == Run.base_model, earlier.id < Run.id, earlier.state.in_(("queued", "running"))
+        earlier.checkpoint_name == Run.base_model, earlier.id < Run.id, earlier.state.in_(UNDER_WAY)
     )
     is_there = select(Checkpoint.id).where(Checkpoint.name == Run.base_model, Checkpoint.deleted_at.is_(None))
     return and_(to_come.correlate(Run).exists(), ~is_there.correlate(Run).exists())
@@ -139,20 +140,13 @@ def _base_is_being_made() -> Any:
 
 def _requeue(session: Session, held: Claim, **values: Any) -> None:
     """Queued and rung for, unless a person wants it to end: then this is its end."""
-    is_cancelled = Run.cancel_requested_at.is_not(None)
-    values |= {
-        "state": case((is_cancelled, "cancelled"), else_="queued"),
-        "finished_at": case((is_cancelled, func.now())),
-        "lease_until": None,
-        "seconds_left": None,
-        "stage": "",
-    }
-    if session.scalar(_update(held).values(values).returning(Run.state)) == "queued":
+    ways = {"claimed": "queued", "running": "queued", "cancelling": "cancelled"}
+    if session.scalar(move(ways).where(*_mine(held)).values(**values).returning(Run.state)) == "queued":
         ring(session, "runs.train", held.run_id)
 
 
-def _update(held: Claim) -> Any:
-    return update(Run).where(Run.id == held.run_id, Run.fence == held.fence, Run.state == "running")
+def _mine(held: Claim) -> tuple[Any, Any]:
+    return Run.id == held.run_id, Run.fence == held.fence
 
 
 def _lease_end() -> Any:

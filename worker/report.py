@@ -1,24 +1,25 @@
 """What a trainer says about its run while it goes: each time one short transaction that names its fence.
 
-A write that meets another fence, or a run that is no longer running, matches no row and raises `Fenced`: somebody else has
+A write that meets another fence, or a run that is over, matches no row and raises `Fenced`: somebody else has
 the run, and nothing may be written any more. A database that is away for a moment costs a moment, not the hours that were
 trained: each write is tried again for as long as a lease lasts. Steps are collected and sent every `EVERY_S` seconds, so
 that a quick model does not spend its time on the database.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Update, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import work_unit
 from app.models import Audit, Checkpoint, Dataset, Run, RunMetric
+from app.run_states import LIVE, move
 from app.settings import get_settings
 from app.storage import Stored
 
@@ -67,10 +68,8 @@ class Report:
     def read(self) -> tuple[Run, Dataset]:
         """The order as it was placed."""
         with work_unit() as session:
-            mine = (Run.id == self.run_id, Run.fence == self.fence, Run.state == "running")
-            run = session.scalars(select(Run).where(*mine)).one_or_none()
-            if run is None:
-                raise Fenced
+            self._move(session, {"claimed": "running", "running": "running", "cancelling": "cancelling"})
+            run = session.get_one(Run, self.run_id)
             return run, session.get_one(Dataset, run.dataset_id)
 
     @patiently
@@ -105,9 +104,7 @@ class Report:
     @patiently
     def fail(self, words: str) -> None:
         with work_unit() as session:
-            self._write(
-                session, state="failed", error=words, finished_at=func.now(), lease_until=None, seconds_left=None
-            )
+            self._move(session, dict.fromkeys(LIVE, "failed"), error=words)
 
     @patiently
     def publish(
@@ -115,15 +112,7 @@ class Report:
     ) -> None:
         """The checkpoint's row and the run's end, in one transaction: its files are whole in storage by now."""
         with work_unit() as session:
-            self._write(
-                session,
-                state="finished",
-                stage="",
-                results=results,
-                finished_at=func.now(),
-                lease_until=None,
-                seconds_left=0,
-            )
+            self._move(session, {"running": "finished", "cancelling": "finished"}, results=results)
             # Two runs that publish under one name at once take their versions one after the other.
             session.execute(
                 text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": run.checkpoint_name}
@@ -150,8 +139,14 @@ class Report:
             )
 
     def _write(self, session: Session, **values: Any) -> None:
-        mine = update(Run).where(Run.id == self.run_id, Run.fence == self.fence, Run.state == "running")
-        if session.execute(mine.values(**values).returning(Run.id)).one_or_none() is None:
+        self._ours(session, update(Run).where(Run.state.in_(LIVE)).values(**values))
+
+    def _move(self, session: Session, ways: Mapping[str, str], **values: Any) -> None:
+        self._ours(session, move(ways).values(**values))
+
+    def _ours(self, session: Session, statement: Update) -> None:
+        mine = statement.where(Run.id == self.run_id, Run.fence == self.fence).returning(Run.id)
+        if session.execute(mine.execution_options(synchronize_session=False)).one_or_none() is None:
             raise Fenced
 
 

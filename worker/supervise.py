@@ -7,7 +7,7 @@ ended into the run's row, each time with its fence; the supervisor only speaks f
     the trainer …                                the run …
       finished, failed (and said so)               stays as the trainer left it
       ended by itself without a word               has failed, with the end of its log
-      was killed by a signal                       goes back to the queue, `MAX_ATTEMPTS` times at most
+      was killed by a signal                       goes back to the queue, unless `MAX_ATTEMPTS` in a row got no further
       was stopped because a person cancelled       is cancelled
       was stopped because this worker shuts down   goes back to the queue, and the attempt does not count
       lost its claim                               belongs to somebody else: nothing is written
@@ -32,6 +32,7 @@ from types import MappingProxyType
 
 from sqlalchemy.exc import OperationalError
 
+from app.models.run import MAX_ATTEMPTS
 from app.settings import ROOT, get_settings
 from worker import exits, lease
 from worker.lease import Claim, Standing
@@ -110,7 +111,7 @@ def supervise(
     try:
         trainer = _start([*_launcher(held.processes), *command(run_id, held.fence)], log, scratch, environment)
     except OSError as problem:
-        lease.close(held, "failed", f"The trainer could not be started: {problem}")
+        lease.fail(held, f"The trainer could not be started: {problem}")
         return
     _log.info("run %s, attempt %s: process %s, log in %s", run_id, held.attempt, trainer.pid, log)
     try:
@@ -204,23 +205,24 @@ def _settle(held: Claim, ending: Ending, status: int, log: Path) -> None:
     if ending is Ending.LOST or status == exits.FENCED:
         return
     if ending is Ending.CANCELLED:
-        lease.close(held, "cancelled")
+        lease.cancel(held)
     elif ending is Ending.SHUTDOWN:
         lease.give_back(held)
     elif status < 0 or status == exits.STOPPED:
-        lease.retry_or_fail(held, _death(-status, held.attempt) + _last_words(log))
+        lease.retry_or_fail(held, _death(-status) + _last_words(log))
     else:
-        lease.close(held, "failed", f"The trainer ended with status {status} and did not say why." + _last_words(log))
+        lease.fail(held, f"The trainer ended with status {status} and did not say why." + _last_words(log))
 
 
-def _death(number: int, attempts: int) -> str:
+def _death(number: int) -> str:
+    attempts = f"in each of the last {MAX_ATTEMPTS} attempts, none of which got further"
     if number == signal.SIGKILL:
         return (
-            f"The trainer was killed in each of {attempts} attempts. Often that means that the machine has no memory "
+            f"The trainer was killed {attempts}. Often that means that the machine has no memory "
             "left: fewer groups_per_step, a smaller max_length or a smaller model need less."
         )
     name = signal.Signals(number).name if number > 0 else "a request to stop"
-    return f"The trainer was ended by {name} in each of {attempts} attempts."
+    return f"The trainer was ended by {name} {attempts}."
 
 
 def _last_words(log: Path) -> str:

@@ -17,6 +17,7 @@ from app.models.project import Project
 from app.models.prompt import Prompt
 from app.models.response import Response
 from app.models.run import Run
+from app.models.run_keep import RunKeep
 from app.models.run_metric import RunMetric
 from app.models.sign_in_attempt import SignInAttempt
 from app.models.table import Table
@@ -41,6 +42,7 @@ __all__ = [
     "Prompt",
     "Response",
     "Run",
+    "RunKeep",
     "RunMetric",
     "SignInAttempt",
     "Table",

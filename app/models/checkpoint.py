@@ -10,14 +10,14 @@ class Checkpoint(Table):
     """A published model: plain `transformers` files in storage below `prefix`, each with its SHA-256.
 
     One that is deleted keeps its row, so that its version is never given to other weights and what was made from it can
-    still name it; its files go, and `files` is empty once they are gone.
+    still name it; its files go, and `files` is empty once they are gone. A run that is extended publishes once more.
     """
 
     __tablename__ = "checkpoint"
     __table_args__ = (
         CheckConstraint("kind IN ('policy', 'reward')", name="kind"),
         Index("uq_checkpoint_name_version", "name", "version", unique=True),
-        Index("uq_checkpoint_run_id", "run_id", unique=True),
+        Index("uq_checkpoint_run_id_prefix", "run_id", "prefix", unique=True),
     )
 
     id: Mapped[RowId]

@@ -5,23 +5,32 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.table import CreatedAt, Json, RowId, Table
 
-STATES = ("queued", "running", "finished", "failed", "cancelled")
+STATES = ("queued", "claimed", "running", "cancelling", "cancelled", "failed", "finished")
 MAX_ATTEMPTS = 3
+"""Attempts one after the other that got no further than the one before."""
 
 
 class Run(Table):
     """One training, and the truth about it: messages only say that there is a row to look at.
 
-    queued → running → finished | failed | cancelled; running → queued when its trainer's lease ran out.
+    `app/run_states.py` draws the states and is the only place that changes them.
     Whoever claims it adds one to `fence`; every later write of that trainer names its fence, so a trainer that was
     taken for dead can write nothing. `lease_until` says the process lives, `last_step_at` that it gets ahead.
+    `attempt` counts all that were begun, `in_vain` those since one last kept a state to go on from (`run_keep`).
     Of the runs that wait, a trainer takes the one with the lowest `priority`, as with items, and then the oldest.
     """
 
     __tablename__ = "run"
     __table_args__ = (
-        CheckConstraint("state IN ('queued', 'running', 'finished', 'failed', 'cancelled')", name="state"),
-        Index("ix_run_live", "state", "id", postgresql_where=text("state IN ('queued', 'running')")),
+        CheckConstraint(
+            "state IN ('queued', 'claimed', 'running', 'cancelling', 'cancelled', 'failed', 'finished')", name="state"
+        ),
+        Index(
+            "ix_run_live",
+            "state",
+            "id",
+            postgresql_where=text("state IN ('queued', 'claimed', 'running', 'cancelling')"),
+        ),
     )
 
     id: Mapped[RowId]
@@ -33,6 +42,7 @@ class Run(Table):
     state: Mapped[str] = mapped_column(default="queued")
     priority: Mapped[int] = mapped_column(server_default=text("0"))
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
+    in_vain: Mapped[int] = mapped_column(server_default=text("0"))
     fence: Mapped[int] = mapped_column(server_default=text("0"))
     owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]

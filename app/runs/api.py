@@ -14,7 +14,8 @@ from app.db import SessionDep
 from app.keyset import After, Limit, cut, link_next
 from app.runs.diagnosis import Finding, diagnose
 from app.runs.queries import Listed, curve, listed_run, metrics, run_by_id, runs_page
-from app.runs.service import cancel_run, order_run
+from app.runs.service import order_run
+from app.runs.verbs import cancel_run
 
 router = APIRouter(tags=["runs"])
 Priority = Annotated[int, Field(description="Of the runs that wait, the lowest is taken first, and then the oldest.")]

@@ -2,15 +2,16 @@
 
 from datetime import timedelta
 
-from sqlalchemy import case, delete, func, null, or_, select, update
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.doorbell import ring, ring_again
 from app.models import Run, Trainer
 from app.models.run import MAX_ATTEMPTS
+from app.run_states import move
 
 TOO_OFTEN = (
-    f"The trainer's machine went away in each of {MAX_ATTEMPTS} attempts: it was switched off, or had no memory left. "
+    f"The trainer's machine went away in each of the last {MAX_ATTEMPTS} attempts, none of which got further: it was switched off, or had no memory left. "
     "Fewer groups_per_step, a smaller max_length or a smaller model need less."
 )
 
@@ -21,21 +22,15 @@ def take_back_runs(session: Session) -> int:
     The fence moves on, so that a trainer that was only slow can write nothing from here on. Its supervisor renews the
     lease many times within its length; whichever of the two statements is first, the other one finds no row.
     """
-    is_cancelled, was_last = Run.cancel_requested_at.is_not(None), Run.attempt >= MAX_ATTEMPTS
-    taken_back = session.execute(
-        update(Run)
-        .where(Run.state == "running", or_(Run.lease_until < func.now(), Run.lease_until.is_(None)))
-        .values(
-            state=case((is_cancelled, "cancelled"), (was_last, "failed"), else_="queued"),
-            error=case((~is_cancelled & was_last, TOO_OFTEN), else_=null()),
-            finished_at=case((is_cancelled | was_last, func.now()), else_=null()),
-            fence=Run.fence + 1,
-            lease_until=None,
-            seconds_left=None,
-            stage="",
-        )
-        .returning(Run.id, Run.state)
-    ).all()
+    unheard = or_(Run.lease_until < func.now(), Run.lease_until.is_(None))
+    was_last = Run.in_vain >= MAX_ATTEMPTS
+    failed = move({"claimed": "failed", "running": "failed"}).where(unheard, was_last).values(error=TOO_OFTEN)
+    others = move({"claimed": "queued", "running": "queued", "cancelling": "cancelled"}).where(unheard)
+    taken_back = [
+        row
+        for statement in (failed, others)
+        for row in session.execute(statement.values(fence=Run.fence + 1).returning(Run.id, Run.state)).all()
+    ]
     for run_id, state in taken_back:
         if state == "queued":
             ring(session, "runs.train", run_id)
@@ -44,7 +39,7 @@ def take_back_runs(session: Session) -> int:
 
 def ring_for_waiting_runs(session: Session) -> int:
     """Oldest first, once in each sweep: there is never a next portion. The claim makes one ring too many harmless."""
-    waiting = select(Run.id).where(Run.state == "queued", Run.cancel_requested_at.is_(None)).order_by(Run.id)
+    waiting = select(Run.id).where(Run.state == "queued").order_by(Run.id)
     ring_again(session, "runs.train", session.scalars(waiting))
     return 0
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.errors import NotFound
 from app.language import gettext
 from app.models import Checkpoint, Dataset, Run, RunMetric, Trainer
+from app.run_states import LIVE, UNDER_WAY
 from app.runs.methods import Method, read_methods
 
 LIVE_FOR = timedelta(seconds=60)
@@ -67,23 +68,28 @@ def runs_page(session: Session, *, after: int | None, limit: int) -> Sequence[Li
     statement = (
         select(Run, Dataset, Checkpoint)
         .join(Dataset, Dataset.id == Run.dataset_id)
-        .outerjoin(Checkpoint, Checkpoint.run_id == Run.id)
+        .outerjoin(Checkpoint, Checkpoint.id == _newest_of(Run.id))
     )
     if after is not None:
         statement = statement.where(Run.id < after)
     return [Listed(*row) for row in session.execute(statement.order_by(Run.id.desc()).limit(limit + 1))]
 
 
+def _newest_of(run_id: Any) -> Any:
+    """A run that was extended has published more than once."""
+    return select(func.max(Checkpoint.id)).where(Checkpoint.run_id == run_id).correlate(Run).scalar_subquery()
+
+
 def listed_run(session: Session, run_id: int) -> Listed:
     run = run_by_id(session, run_id)
-    checkpoint = session.scalars(select(Checkpoint).where(Checkpoint.run_id == run.id)).one_or_none()
+    checkpoint = session.scalars(select(Checkpoint).where(Checkpoint.id == _newest_of(run.id))).one_or_none()
     return Listed(run, session.get_one(Dataset, run.dataset_id), checkpoint)
 
 
 def runs_ahead(session: Session, run: Run) -> int:
     """How many runs a queued one waits for: those that are being trained, and those that are taken before it."""
     is_before = tuple_(Run.priority, Run.id) < tuple_(literal(run.priority), literal(run.id))
-    ahead = select(func.count()).where((Run.state == "running") | ((Run.state == "queued") & is_before))
+    ahead = select(func.count()).where(Run.state.in_(LIVE) | ((Run.state == "queued") & is_before))
     return session.scalars(ahead).one()
 
 
@@ -130,5 +136,5 @@ def checkpoint_names(session: Session) -> Sequence[tuple[str, str]]:
 
 def is_being_made(session: Session, name: str) -> bool:
     """Whether a run that is not over will publish a checkpoint of this name."""
-    waiting = select(Run.id).where(Run.checkpoint_name == name, Run.state.in_(("queued", "running"))).limit(1)
+    waiting = select(Run.id).where(Run.checkpoint_name == name, Run.state.in_(UNDER_WAY)).limit(1)
     return session.scalar(waiting) is not None

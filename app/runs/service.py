@@ -1,10 +1,10 @@
-"""Verbs on runs: order one, cancel one. The run's row is the order; the worker takes it from there."""
+"""Orders of runs: checked, then queued. The run's row is the order; the worker takes it from there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, func, null, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.access import Person
@@ -179,27 +179,3 @@ def check_dataset(method: Method, dataset: Dataset, settings: Mapping[str, Any])
     if n_ties and method.ties_teach:
         words += " " + _("Its ties teach something under one of these settings: %(choices)s.", choices=method.choices())
     raise BadInput(words, field="dataset")
-
-
-def cancel_run(session: Session, person: Person, run: Run) -> Run:
-    """A queued run is cancelled at once; a running one is asked to end, which its trainer does at its next step."""
-    is_queued = Run.state == "queued"
-    changed = session.execute(
-        update(Run)
-        .where(Run.id == run.id, Run.state.in_(("queued", "running")))
-        .values(
-            cancel_requested_at=func.coalesce(Run.cancel_requested_at, func.now()),
-            state=case((is_queued, "cancelled"), else_=Run.state),
-            finished_at=case((is_queued, func.now()), else_=null()),
-        )
-        .returning(Run.id)
-        .execution_options(synchronize_session=False)
-    ).first()
-    session.refresh(run)
-    if changed is None and run.state != "cancelled":
-        raise Conflict(_("This run has %(state)s already; there is nothing left to cancel.", state=run.state))
-    if changed is not None:
-        session.add(
-            Audit(user_id=person.id, action="run.cancelled", subject=run.checkpoint_name, detail={"run": run.id})
-        )
-    return run

@@ -18,6 +18,7 @@ from app.keyset import After, Limit, cut
 from app.language import gettext as _
 from app.models import Dataset, Run, Trainer, User
 from app.pages import Page, go_to, is_fragment_wanted, render
+from app.run_states import OVER
 from app.runs.base_model import BLANK, STARTER
 from app.runs.curves import charts
 from app.runs.diagnosis import Finding, diagnose
@@ -36,10 +37,10 @@ from app.runs.queries import (
     runs_page,
 )
 from app.runs.results import Results, facts_in_words, results_in_words
-from app.runs.service import cancel_run, method_named, order_run
+from app.runs.service import method_named, order_run
+from app.runs.verbs import cancel_run
 
 router = APIRouter()
-OVER = frozenset({"finished", "failed", "cancelled"})
 
 
 @dataclass(frozen=True, kw_only=True)

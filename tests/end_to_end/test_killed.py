@@ -101,7 +101,7 @@ def test_it_bears_a_database_that_is_away_for_a_moment(run_id: int, start_worker
 def test_it_stops_at_once_when_a_person_cancels(run_id: int, start_worker: Start) -> None:
     start_worker("", app="worker.main")
     until(is_under_way(run_id), seconds=90)
-    change_run(run_id, "cancel_requested_at = now()")
+    change_run(run_id, "state = 'cancelling'")
     until(is_in(run_id, "cancelled"))
     with work_unit() as session:
         assert session.scalars(select(Checkpoint)).all() == []

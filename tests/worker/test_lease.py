@@ -39,19 +39,13 @@ def test_it_gives_a_run_to_one_of_two_workers_that_claim_at_once(ada: User) -> N
 def test_it_holds_a_claimed_run_for_the_time_of_the_lease(ada: User) -> None:
     held = claimed(ordered_run(ada))
     row = run_row(held.run_id, ["state", "owner", "lease_until - now() > interval '55 seconds' AS long", "started_at"])
-    assert (row.state, row.owner, row.long) == ("running", "train@here", True)
+    assert (row.state, row.owner, row.long) == ("claimed", "train@here", True)
     assert row.started_at is not None
 
 
-@pytest.mark.parametrize("state", ["running", "finished", "failed", "cancelled"])
+@pytest.mark.parametrize("state", ["claimed", "running", "cancelling", "finished", "failed", "cancelled"])
 def test_it_claims_nothing_but_what_waits(ada: User, state: str) -> None:
     assert lease.claim(ordered_run(ada, state=state), "train@here") is None
-
-
-def test_it_does_not_start_what_a_person_wants_to_end(ada: User) -> None:
-    run_id = ordered_run(ada)
-    change_run(run_id, "cancel_requested_at = now()")
-    assert lease.claim(run_id, "train@here") is None
 
 
 def test_it_lets_a_run_wait_for_the_base_model_that_an_earlier_run_is_making(ada: User) -> None:
@@ -60,7 +54,7 @@ def test_it_lets_a_run_wait_for_the_base_model_that_an_earlier_run_is_making(ada
     assert lease.claim(waiting, "train@there") is None
     held = claimed(starter)
     assert lease.claim(waiting, "train@there") is None
-    lease.close(held, "failed", "died")
+    lease.fail(held, "died")
     assert lease.claim(waiting, "train@there")
 
 
@@ -86,7 +80,7 @@ def test_it_extends_the_lease_with_every_beat(ada: User) -> None:
 
 def test_it_learns_from_its_beat_that_a_person_wants_the_end(ada: User) -> None:
     held = claimed(ordered_run(ada))
-    change_run(held.run_id, "cancel_requested_at = now()")
+    change_run(held.run_id, "state = 'cancelling'")
     assert lease.renew(held) is Standing.CANCELLING
 
 
@@ -98,17 +92,18 @@ def test_it_can_write_nothing_once_somebody_else_has_the_run(ada: User) -> None:
     assert lease.renew(stale) is Standing.LOST
     lease.give_back(stale)
     lease.retry_or_fail(stale, "died")
-    lease.close(stale, "failed", "died")
-    lease.close(stale, "cancelled")
+    lease.fail(stale, "died")
+    lease.cancel(stale)
     assert run_row(stale.run_id) == before
     assert lease.renew(fresh) is Standing.HELD
 
 
 def test_it_leaves_a_run_as_its_trainer_has_closed_it(ada: User) -> None:
     held = claimed(ordered_run(ada))
+    change_run(held.run_id, "state = 'running'")
     change_run(held.run_id, "state = 'finished'")
     assert lease.renew(held) is Standing.CLOSED
-    lease.close(held, "failed", "died")
+    lease.fail(held, "died")
     lease.give_back(held)
     assert run_row(held.run_id, ["state", "error"]) == ("finished", None)
 
@@ -134,7 +129,7 @@ def test_it_tries_a_run_again_until_its_last_attempt(ada: User) -> None:
 
 def test_it_cancels_rather_than_queues_what_a_person_wants_to_end(ada: User) -> None:
     held = claimed(ordered_run(ada))
-    change_run(held.run_id, "cancel_requested_at = now()")
+    change_run(held.run_id, "state = 'cancelling'")
     lease.retry_or_fail(held, "died")
     row = run_row(held.run_id, ["state", "finished_at"])
     assert row.state == "cancelled"

@@ -82,7 +82,7 @@ def test_it_takes_its_trainer_along_when_it_is_killed_and_another_worker_finishe
     os.kill(worker.pid, signal.SIGKILL)
     until(lambda: not trainer.is_running())
     jobs.sweep()
-    assert run_row(run_id, ["state", "fence"]) == ("running", 1)  # the lease has not run out yet
+    assert run_row(run_id, ["state", "fence"]) == ("claimed", 1)  # the lease has not run out yet
     change_run(run_id, "lease_until = now() - interval '1 second'")
     jobs.sweep()
     start_worker(FINISHING)

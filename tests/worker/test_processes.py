@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from app.db import work_unit
 from app.models import RunMetric
+from tests.ordered import change_run
 from tests.worker.test_supervise import log_of, until
 from tests.worker.test_train import SMALL, checkpoints, claimed, copied, the_run, trained
 from worker import exits, launch, processes
@@ -79,7 +80,7 @@ def test_two_processes_come_to_the_numbers_and_weights_of_one(
 @pytest.mark.slow
 def test_a_killed_process_ends_the_others_and_the_run_in_words(claimed: Any) -> None:
     settings = SMALL | {"max_steps": 100_000, "processes": 2}
-    run_id = claimed(settings=settings, attempt=2, **WAITING)
+    run_id = claimed(settings=settings, in_vain=2, **WAITING)
     thread = threading.Thread(target=supervised, args=[run_id])
     thread.start()
     try:
@@ -96,7 +97,7 @@ def test_a_killed_process_ends_the_others_and_the_run_in_words(claimed: Any) -> 
     run = the_run(run_id)
     assert run.state == "failed"
     assert run.error is not None
-    assert "was killed in each of 3 attempts" in run.error
+    assert "was killed in each of the last 3 attempts" in run.error
     assert "process 2 of 2 was ended by SIGKILL" in run.error
 
 
@@ -108,8 +109,7 @@ def test_both_processes_end_their_step_when_a_person_cancels(claimed: Any, caplo
     thread.start()
     try:
         until(lambda: the_run(run_id).stage == "training" and the_run(run_id).step > 0, seconds=120)
-        with work_unit() as session:
-            session.merge(the_run(run_id)).cancel_requested_at = the_run(run_id).last_step_at
+        change_run(run_id, "state = 'cancelling'")
     finally:
         thread.join(timeout=60)
     assert the_run(run_id).state == "cancelled"

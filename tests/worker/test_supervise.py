@@ -37,6 +37,7 @@ import sys
 from sqlalchemy import text
 from app.db import work_unit
 with work_unit() as session:
+    session.execute(text("UPDATE run SET state = 'running' WHERE id = :id"), {"id": int(sys.argv[1])})
     session.execute(text("UPDATE run SET state = 'finished', finished_at = now() WHERE id = :id AND fence = :fence"),
         {"id": int(sys.argv[1]), "fence": int(sys.argv[2])})
 """
@@ -119,7 +120,7 @@ def test_it_starts_nothing_for_a_second_message_while_the_run_is_alive(ada: User
     with running(run_id, POLITE) as (trainer, lifeline):
         run_through(run_id, "open('/nowhere/at/all')")
         assert trainer.is_running()
-        assert run_row(run_id, ["state", "fence", "attempt"]) == ("running", 1, 1)
+        assert run_row(run_id, ["state", "fence", "attempt"]) == ("claimed", 1, 1)
         lifeline.let_go()
 
 
@@ -170,7 +171,7 @@ def test_it_fails_with_words_when_its_trainer_is_killed_again_and_again(ada: Use
 def test_it_stops_a_trainer_that_a_person_cancels(ada: User) -> None:
     run_id = ordered_run(ada)
     with running(run_id, POLITE) as (trainer, _):
-        change_run(run_id, "cancel_requested_at = now()")
+        change_run(run_id, "state = 'cancelling'")
         until(lambda: not trainer.is_running())
     row = run_row(run_id, ["state", "error", "finished_at"])
     assert (row.state, row.error) == ("cancelled", None)
@@ -182,7 +183,7 @@ def test_it_kills_a_trainer_that_does_not_listen(ada: User, monkeypatch: pytest.
     monkeypatch.setattr(supervising, "CANCEL_PATIENCE_S", 0.5)
     run_id = ordered_run(ada)
     with running(run_id, DEAF) as (trainer, _):
-        change_run(run_id, "cancel_requested_at = now()")
+        change_run(run_id, "state = 'cancelling'")
         until(lambda: not trainer.is_running())
     assert run_row(run_id, ["state"]).state == "cancelled"
 
@@ -200,13 +201,13 @@ def test_it_kills_its_trainer_when_somebody_else_has_the_run(ada: User) -> None:
     with running(run_id, PATIENT) as (trainer, _):
         change_run(run_id, "fence = fence + 1, owner = 'train@there'")
         until(lambda: not trainer.is_running())
-    assert run_row(run_id, ["state", "owner", "error"]) == ("running", "train@there", None)
+    assert run_row(run_id, ["state", "owner", "error"]) == ("claimed", "train@there", None)
 
 
 def test_it_writes_nothing_for_a_trainer_that_was_fenced_out(ada: User) -> None:
     run_id = ordered_run(ada)
     run_through(run_id, "raise SystemExit(3)")
-    assert run_row(run_id, ["state", "error"]) == ("running", None)
+    assert run_row(run_id, ["state", "error"]) == ("claimed", None)
 
 
 def test_it_ends_what_its_trainer_has_started(ada: User) -> None:

@@ -1,4 +1,4 @@
-"""Ordering and cancelling runs."""
+"""Ordering runs."""
 
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access import Person
-from app.errors import BadInput, Conflict, NoTrainer
-from app.models import Audit, Dataset, Run, User
-from app.runs.service import cancel_run, order_run, queue_run
+from app.errors import BadInput, NoTrainer
+from app.models import Audit, Dataset, User
+from app.runs.service import order_run, queue_run
 from app.settings import get_settings
 from tests.trained import METHODS, make_checkpoint, make_dataset, make_run, make_trainer
 
@@ -230,30 +230,3 @@ def test_it_queues_the_starter_before_there_is_a_trainer(session: Session, admin
     told: dict[str, Any] = {"method": "sft", "base_model": "blank", "settings": {}, "checkpoint_name": "starter"}
     run = queue_run(session, admin, dataset=dataset, **told)
     assert rung(session) == [("runs.train", run.id)]
-
-
-def test_it_cancels_a_queued_run_at_once(session: Session, admin: Person):
-    run = cancel_run(session, admin, make_run(session))
-    assert run.state == "cancelled"
-    assert run.finished_at is not None
-
-
-def test_it_asks_a_running_run_to_end(session: Session, admin: Person):
-    run = cancel_run(session, admin, make_run(session, state="running"))
-    assert (run.state, run.finished_at) == ("running", None)
-    first = run.cancel_requested_at
-    assert first is not None
-    assert cancel_run(session, admin, run).cancel_requested_at == first
-
-
-def test_it_can_be_cancelled_twice(session: Session, admin: Person):
-    run = cancel_run(session, admin, make_run(session))
-    assert cancel_run(session, admin, run).state == "cancelled"
-    assert len(session.scalars(select(Audit).where(Audit.action == "run.cancelled")).all()) == 1
-
-
-@pytest.mark.parametrize("state", ["finished", "failed"])
-def test_it_cannot_cancel_what_is_over(session: Session, admin: Person, state: str):
-    with pytest.raises(Conflict, match=f"has {state} already"):
-        cancel_run(session, admin, make_run(session, state=state))
-    assert session.scalars(select(Run.state)).one() == state
