@@ -1,7 +1,8 @@
 """The loop of training: the same step however it is cut up, and a start that is checked."""
 
 import math
-from dataclasses import replace
+import time
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -144,6 +145,50 @@ def test_a_step_tells_what_chosen_and_rejected_score_by_counts_of_the_whole_step
     )
     for name in names:
         assert parts[name] == pytest.approx(whole[name], rel=1e-3, abs=1e-4), name
+
+
+def test_the_entropy_is_that_of_the_policy_at_the_tokens_of_responses(tokenizer: Any, groups: list[EncodedGroup]):
+    model, _ = ready(sft, tokenizer, groups)
+    found = []
+    for each in groups:
+        for response in each.responses:
+            logits = model.network(torch.tensor([each.prompt + response])).logits[0, len(each.prompt) - 1 : -1]
+            found += torch.distributions.Categorical(logits=logits).entropy().tolist()
+    figures = accumulate(model, sft, read_settings(sft, {}), groups)
+    assert figures["entropy"] == pytest.approx(sum(found) / len(found), rel=1e-4)
+
+
+def test_the_rate_of_tokens_is_no_less_than_was_waited_for(tokenizer: Any, groups: list[EncodedGroup]):
+    model, _ = ready(sft, tokenizer, groups)
+    steps = train_steps(model, sft, read_settings(sft, {"max_steps": 1}), groups)
+    began = time.monotonic()
+    rate = next(steps).figures["tokens_per_second"]
+    waited = time.monotonic() - began
+    assert rate * waited >= model.batch(groups).n_tokens()
+
+
+@EVERY_METHOD
+def test_a_step_is_adamw_on_a_gradient_of_norm_one_at_most_by_the_rate_of_its_place(
+    method: Method, tokenizer: Any, groups: list[EncodedGroup]
+):
+    """Written out again for three steps of all groups, whose gradients are larger than that."""
+    given = {"max_steps": 3, "groups_per_step": len(groups), "learning_rate": 0.01}
+    given |= {"beta": 5.0} if "beta" in {each.name for each in fields(method.Settings)} else {}
+    settings = read_settings(method, given)
+    (ours, ready_groups), (theirs, _) = (ready(method, tokenizer, groups) for _ in range(2))
+    norms = [step.figures["gradient_norm"] for step in train_steps(ours, method, settings, ready_groups)]
+    optimizer = torch.optim.AdamW(theirs.trainable(), betas=(0.9, 0.99), weight_decay=0.0)
+    for step in range(3):
+        batch = theirs.batch(ready_groups)
+        (method.loss(theirs, batch, settings).loss / method.share(batch, settings)).backward()
+        norm = torch.nn.utils.clip_grad_norm_(theirs.trainable(), 1.0)
+        assert norms[step] == pytest.approx(norm.item(), rel=1e-2)
+        optimizer.param_groups[0]["lr"] = 0.01 * rate_at(step, 3)
+        optimizer.step()
+        optimizer.zero_grad()
+    assert max(norms) > 1.5
+    for one, other in zip(ours.trainable(), theirs.trainable(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-3)
 
 
 def test_training_that_comes_apart_is_stopped_in_words(tokenizer: Any, groups: list[EncodedGroup]):

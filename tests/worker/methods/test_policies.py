@@ -194,6 +194,28 @@ def test_a_stronger_judgment_asks_for_a_larger_lead(away: Model, groups: list[En
     assert by_strength > told(dpo, away, [pair])[0].loss.item() + 0.05
 
 
+def test_what_is_told_of_the_best_is_their_log_ratio_to_the_reference(away: Model, groups: list[EncodedGroup]):
+    best = [
+        ratio
+        for each, ratios in zip(groups, log_ratios(away, groups), strict=True)
+        for ratio, tier in zip(ratios, each.tiers, strict=True)
+        if tier == 1
+    ]
+    tally, _ = told(dpo, away, groups)
+    value, count = tally.means["best_log_ratio"]
+    assert (value, count) == (pytest.approx(sum(best), rel=1e-6), len(best))
+    assert abs(value) > 1
+
+
+@pytest.mark.parametrize("nu", [0.2, 3.0])
+def test_davidson_is_told_how_likely_a_tie_is(nu: float, away: Model, groups: list[EncodedGroup]):
+    tie, (ratios,) = groups[-1], log_ratios(away, groups[-1:])
+    lead = 0.3 * (ratios[0] - ratios[1])
+    by_hand = math.log((math.exp(lead / 2) + math.exp(-lead / 2) + nu) / nu)
+    tally, _ = told(dpo, away, [tie], loss="davidson", beta=0.3, tie_weight=nu)
+    assert tally.loss.item() == pytest.approx(by_hand, rel=1e-9)
+
+
 def test_the_sft_term_adds_the_cross_entropy_of_the_best(away: Model, groups: list[EncodedGroup]):
     (pair,) = [each for each in groups if each.strength == 1.0]
     zero = replace(pair, reference=(0.0, 0.0))

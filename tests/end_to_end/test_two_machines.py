@@ -1,0 +1,145 @@
+"""Two machines that share nothing but Postgres, a broker and a bucket, each with a web server and workers."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.end_to_end.machine import Machine, until
+from tests.end_to_end.servers import RABBITMQ, bucket, postgres_over_tcp, rabbitmq, redis_over_tcp
+
+pytestmark = pytest.mark.slow
+RECORDS = [
+    {"prompt": f"How much is {n} and {n}?", "chosen": f"{2 * n}", "rejected": f"It is {3 * n + 1}."} for n in range(24)
+]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="tb-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def machines(folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Machine, Machine]]:
+    """Both serve; the tables are there, and nobody else has touched any of it."""
+    broker = rabbitmq if getattr(request, "param", "redis") == "rabbitmq" else redis_over_tcp
+    with ExitStack() as stack:
+        shared = {
+            "DATABASE_URL": stack.enter_context(postgres_over_tcp(folder / "database")),
+            "REDIS_URL": stack.enter_context(broker(folder / "broker")),
+            "TRAINER_LEASE_S": "15",
+            **stack.enter_context(bucket("shelf")),
+        }
+        both = Machine("one", folder / "one", shared), Machine("two", folder / "two", shared)
+        both[0].tiebreak("migrate")
+        for machine in both:
+            stack.callback(machine.stop)
+            machine.start("web")
+        until(lambda: all(machine.is_ready() for machine in both), list(both))
+        yield both
+
+
+def signed_up(machine: Machine) -> str:
+    """The token of a first admin."""
+    machine.tiebreak("user", "add", "ada@example.org", "--role", "admin")
+    scopes = "judge,import,export,train,read,admin"
+    return machine.tiebreak("token", "create", "--user", "ada@example.org", "--scopes", scopes)
+
+
+def frozen(api: httpx.Client) -> dict[str, Any]:
+    api.post("/projects", json={"slug": "sums", "name": "Sums", "kind": "pair"}).raise_for_status()
+    lines = "\n".join(json.dumps(record) for record in RECORDS)
+    headers = {"Content-Type": "application/x-ndjson"}
+    imported = api.post("/projects/sums/items", content=lines, headers=headers)
+    assert imported.json()["judgments"] == len(RECORDS), imported.text
+    answer = api.post("/projects/sums/datasets", json={"name": "sums", "split": {"test": 0.2, "seed": 0}})
+    found: dict[str, Any] = answer.raise_for_status().json()
+    return found
+
+
+def order(api: httpx.Client, name: str, steps: int) -> int:
+    settings = {"max_steps": steps, "groups_per_step": 4}
+    order = {"method": "sft", "dataset": "sums", "base_model": "blank", "settings": settings, "name": name}
+    return int(api.post("/runs", json=order).raise_for_status().json()["id"])
+
+
+def told_of(api: httpx.Client, run_id: int) -> dict[str, Any]:
+    found: dict[str, Any] = api.get(f"/runs/{run_id}").raise_for_status().json()
+    return found
+
+
+def trainers(api: httpx.Client) -> set[str]:
+    """Those alive, by what the web server tells Prometheus."""
+    told = api.get(str(api.base_url).replace("/api/v1/", "/metrics")).raise_for_status().text
+    rows = [line for line in told.splitlines() if line.startswith("tiebreak_trainer_last_seen_seconds{")]
+    return {line.partition('trainer="')[2].partition('"')[0] for line in rows}
+
+
+def downloaded(api: httpx.Client, place: str) -> dict[str, str]:
+    """Every file of a checkpoint or a dataset, with the sum of what came."""
+    files = api.get(place).raise_for_status().json()["files"]
+    sums = {}
+    for file in files:
+        body = api.get(f"{place}/files/{file['path']}").raise_for_status().content
+        sums[file["path"]] = hashlib.sha256(body).hexdigest()
+        assert sums[file["path"]] == file["sha256"]
+    return sums
+
+
+def owners(machine: Machine, runs: list[int]) -> dict[int, str]:
+    """Which worker has each run that is in training by now, by its log in the folder of the machine."""
+    return {run_id: machine.name for run_id in runs if list((machine.home / "runs" / str(run_id)).glob("attempt-*"))}
+
+
+def test_one_worker_is_killed_and_the_other_goes_on_and_takes_its_run(machines: tuple[Machine, Machine]) -> None:
+    one, two = machines
+    token = signed_up(two)
+    with one.api(token) as here, two.api(token) as there:
+        dataset = frozen(here)
+        for machine in machines:
+            machine.start("train")
+            machine.start("app")
+        until(lambda: trainers(here) == {"train@one", "train@two"}, list(machines))
+        runs = [order(api, name, 80) for api, name in ((here, "first"), (there, "second"))]
+        until(lambda: all(told_of(here, one)["step"] > 0 for one in runs), list(machines))
+        held = owners(one, runs) | owners(two, runs)
+        assert set(held.values()) == {"one", "two"}
+
+        one.kill("train")
+        (lost,) = (run_id for run_id, name in held.items() if name == "one")
+        (kept,) = (run_id for run_id, name in held.items() if name == "two")
+        until(lambda: told_of(here, kept)["state"] == "finished", list(machines))
+        until(lambda: told_of(there, lost)["state"] == "finished", list(machines))
+        assert (told_of(there, kept)["attempt"], told_of(there, lost)["attempt"]) == (1, 2)
+
+        for run_id in runs:
+            place = f"/checkpoints/{told_of(here, run_id)['checkpoint']}"
+            assert downloaded(here, place) == downloaded(there, place)
+        place = f"/datasets/{dataset['id']}"
+        assert downloaded(here, place) == downloaded(there, place)
+    kept_here = [path for machine in machines for path in machine.home.rglob("*.safetensors")]
+    assert kept_here == []
+
+
+@pytest.mark.skipif(not RABBITMQ.exists(), reason="RabbitMQ is not installed here: apt-get install rabbitmq-server")
+@pytest.mark.parametrize("machines", ["rabbitmq"], indirect=True)
+def test_rabbitmq_carries_the_messages_as_well(machines: tuple[Machine, Machine]) -> None:
+    one, two = machines
+    token = signed_up(one)
+    with one.api(token) as here, two.api(token) as there:
+        frozen(here)
+        two.start("train")
+        until(lambda: trainers(here) == {"train@two"}, list(machines))
+        ordered = order(here, "sums", 2)
+        until(lambda: told_of(there, ordered)["state"] == "finished", list(machines))
+        assert told_of(there, ordered)["attempt"] == 1
+        told = here.get(str(here.base_url).replace("/api/v1/", "/metrics")).text
+        assert 'tiebreak_messages_waiting{queue="train"} 0.0' in told
