@@ -36,9 +36,8 @@ from itertools import combinations
 from typing import Any
 
 from worker.intervals import Interval, mean_interval, share_interval, share_interval_of
+from worker.objectives.ranking import TIE
 
-TIE = 1e-5
-"""Scores nearer than this are equal, as in `objectives/ranking.py`."""
 SOURCES = 12
 
 Figures = dict[str, Any]

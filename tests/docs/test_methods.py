@@ -6,12 +6,14 @@ import re
 
 import pytest
 
+from app.reading.markdown import markdown
 from app.settings import ROOT
 from worker.methods import METHODS
 from worker.objectives.ranking import LOSSES
 
 PAGE = (ROOT / "docs" / "methods.md").read_text()
 FORMULAS = re.findall(r"^\$\$.+\$\$\n\n(.*)$", PAGE, re.MULTILINE)
+IN_LINE = re.compile(r"(?<!\$)\$(?!\$)[^$]+\$")
 NAMED = re.compile(r"→ `(?P<function>[\w.]+)` · `(?P<test>tests/[\w/]+\.py::\w+)`")
 
 
@@ -23,6 +25,13 @@ def names_in(path: str) -> set[str]:
 def test_every_formula_names_the_function_that_computes_it_and_the_test_that_checks_it():
     assert len(FORMULAS) == PAGE.count("$$") / 2 > 20
     assert [line for line in FORMULAS if not NAMED.fullmatch(line)] == []
+
+
+def test_every_formula_can_be_drawn():
+    """By our own reader of formulas, which shows what it cannot draw as its source."""
+    drawn = str(markdown(PAGE))
+    assert drawn.count("<math") == PAGE.count("$$") / 2 + len(IN_LINE.findall(PAGE)) > 80
+    assert "$" not in re.sub(r"<code>.*?</code>", "", drawn)
 
 
 @pytest.mark.parametrize("function", sorted({found["function"] for found in NAMED.finditer(PAGE)}))

@@ -79,6 +79,8 @@ def rounded(plain: Any) -> Any:
             codes = nn.Parameter((4 * layer.weight.detach()).round().to(torch.int8).flatten(), requires_grad=False)
             codes.quant_state = SimpleNamespace(shape=layer.weight.shape)  # type: ignore[attr-defined]
             layer.weight = codes
+            if layer.bias is not None:
+                nn.init.normal_(layer.bias, std=0.2)
     plain.is_loaded_in_4bit = True
     plain.hf_quantizer = SimpleNamespace(remove_quantization_config=lambda network: delattr(network, "hf_quantizer"))
     four_bit.compute_alike(plain)
@@ -89,7 +91,7 @@ def rounded(plain: Any) -> Any:
 def test_adapters_are_merged_into_the_rounded_weights_that_they_were_trained_on(
     quarters: None, tokenizer: Any, tmp_path: Path
 ) -> None:
-    plain = network("policy", tokenizer)
+    plain = network("policy", tokenizer, attention_bias=True)
     n_parameters = plain.num_parameters()
     model = policy.prepare("policy", rounded(plain), tokenizer, lora_rank=4, device=CPU)
     assert model.n_parameters == n_parameters + sum(each.numel() for each in model.trainable())

@@ -3,10 +3,10 @@
 A group is a prompt with up to K responses. ``tiers_GK`` is its weak order (1 = best, equal tiers = tie); ``mask_GK``
 says which slots hold a judged response. Whatever stands in the other slots, NaN included, changes nothing.
 
-The pair losses are functions ℓ(z) of z = s_i − s_j − m for "i is better than j". A group's loss is the mean over its pairs,
-so that a ranking of eight responses does not count 28 times as much as a choice between two (Ouyang et al. 2022,
-arXiv:2203.02155, eq. 1). For K = 2 there is one pair, and a ranking loss is exactly the pair loss. For K > 2 the mean over
-all pairs under the logistic or probit loss is a composite likelihood of the ranking, not its likelihood; Plackett–Luce
+The pair losses are functions ℓ(z) of the lead z = s_i − s_j − m for "i is better than j". A group's loss is the mean over its
+pairs (`over_pairs`), so that a ranking of eight responses does not count 28 times as much as a choice between two (Ouyang et
+al. 2022, arXiv:2203.02155, eq. 1). For K = 2 there is one pair, and a ranking loss is exactly the pair loss. For K > 2 the mean
+over all pairs under the logistic or probit loss is a composite likelihood of the ranking, not its likelihood; Plackett–Luce
 (`plackett_luce.py`) is the likelihood. Which pairs count how much, ties and wrong labels included, is `evidence.py`'s.
 
 ``margin_G`` (≥ 0, in units of score) is the lead m that is asked for over and above a better place (arXiv:2307.09288, eq. 2):
@@ -26,6 +26,7 @@ Shape key: G groups, K response slots (G, K, K: better response, worse response)
 """
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -53,73 +54,42 @@ class RankingLoss(Protocol):
     ) -> Tensor: ...
 
 
-def logistic(
-    scores_GK: Tensor,
-    tiers_GK: Tensor,
-    mask_GK: Tensor,
-    margin_G: Tensor,
-    weight_G: Tensor,
-    evidence: Evidence = PLAIN,
-) -> Tensor:
-    """Bradley–Terry loss of each group times its weight: nats, (G,); zero for a group without a pair.
+def logistic(lead: Tensor) -> Tensor:
+    """Bradley–Terry: −log σ(z), nats.
 
     Derivation. Response a has utility r(a) + ε with ε Gumbel(0, 1). The difference of two such ε is logistic, so
-    P(a⁺ ≻ a⁻) = σ(r⁺ − r⁻), and a pair costs ℓ(z) = −log σ(z). Equal scores cost ln 2. (Bradley & Terry 1952; as a loss for
-    reward models: arXiv:2203.02155, eq. 1.) With half a tie on each side the minimum lies at equal scores.
+    P(a⁺ ≻ a⁻) = σ(r⁺ − r⁻). Equal scores cost ln 2. (Bradley & Terry 1952; as a loss for reward models: arXiv:2203.02155,
+    eq. 1.) With half a tie on each side the minimum lies at equal scores.
 
-    ``logsigmoid`` keeps loss and gradient finite for any finite difference; log(1 + exp(x)) overflows at 89 in float32.
+    ``logsigmoid`` keeps loss and gradient finite for any finite lead; log(1 + exp(x)) overflows at 89 in float32.
     """
-    lead_GKK = leads(scores_GK, tiers_GK, mask_GK, margin_G)
-    return _mean_over_pairs(-functional.logsigmoid(lead_GKK), tiers_GK, mask_GK, weight_G, evidence)
+    return -functional.logsigmoid(lead)
 
 
-def probit(
-    scores_GK: Tensor,
-    tiers_GK: Tensor,
-    mask_GK: Tensor,
-    margin_G: Tensor,
-    weight_G: Tensor,
-    evidence: Evidence = PLAIN,
-) -> Tensor:
-    """Thurstone's loss of each group times its weight: nats, (G,); zero for a group without a pair.
+def probit(lead: Tensor) -> Tensor:
+    """Thurstone: −log Φ(z/√2), nats.
 
     Derivation (Thurstone 1927, case V). With ε standard normal the difference of two is normal with variance 2, so
-    P(a⁺ ≻ a⁻) = Φ((r⁺ − r⁻)/√2) and ℓ(z) = −log Φ(z/√2). Equal scores cost ln 2. Its tail is z²/4 where the logistic one is
-    linear: a judgment that contradicts the model pulls harder the more it does, so wrong labels hurt more.
+    P(a⁺ ≻ a⁻) = Φ((r⁺ − r⁻)/√2). Equal scores cost ln 2. Its tail is z²/4 where the logistic one is linear: a judgment that
+    contradicts the model pulls harder the more it does, so wrong labels hurt more.
 
     ``log_ndtr`` is exact in the tail, where log(Φ(z)) is −∞ from z = −10 on in float32.
     """
-    lead_GKK = leads(scores_GK, tiers_GK, mask_GK, margin_G)
-    loss_GKK = -torch.special.log_ndtr(lead_GKK / math.sqrt(2))
-    return _mean_over_pairs(loss_GKK, tiers_GK, mask_GK, weight_G, evidence)
+    logp: Tensor = torch.special.log_ndtr(lead / math.sqrt(2))
+    return -logp
 
 
-def hinge(
-    scores_GK: Tensor,
-    tiers_GK: Tensor,
-    mask_GK: Tensor,
-    margin_G: Tensor,
-    weight_G: Tensor,
-    evidence: Evidence = PLAIN,
-) -> Tensor:
-    """Hinge loss of each group times its weight, (G,): ℓ(z) = max(0, 1 − z), in units of score.
+def hinge(lead: Tensor) -> Tensor:
+    """max(0, 1 − z), in units of score.
 
     No model of choice stands behind it: a pair is done once the better response leads by one. Equal scores cost 1. For
     implicit rewards this is SLiC's loss in the form of Liu et al. 2023, arXiv:2309.06657, with γ = β.
     """
-    lead_GKK = leads(scores_GK, tiers_GK, mask_GK, margin_G)
-    return _mean_over_pairs(functional.relu(1 - lead_GKK), tiers_GK, mask_GK, weight_G, evidence)
+    return functional.relu(1 - lead)
 
 
-def squared(
-    scores_GK: Tensor,
-    tiers_GK: Tensor,
-    mask_GK: Tensor,
-    margin_G: Tensor,
-    weight_G: Tensor,
-    evidence: Evidence = PLAIN,
-) -> Tensor:
-    """Squared loss of each group times its weight, (G,): ℓ(z) = (z − ½)², in units of score squared.
+def squared(lead: Tensor) -> Tensor:
+    """(z − ½)², in units of score squared.
 
     Derivation (Azar et al. 2023, arXiv:2310.12036, eq. 17). IPO maximises the probability of being preferred instead of a
     reward, under the same KL penalty; its optimum has h = log-ratio⁺ − log-ratio⁻ regress on 1/(2τ): (h − 1/(2τ))². With
@@ -127,8 +97,26 @@ def squared(
     without β know nothing of it. The loss ends at a finite lead, where DPO on labels without noise goes on for ever.
     Averaged over tokens (`ipo_mean`) it is what the authors ran and TRL computes; summed (`ipo_sum`) it is the paper's text.
     """
-    lead_GKK = leads(scores_GK, tiers_GK, mask_GK, margin_G)
-    return _mean_over_pairs((lead_GKK - 0.5).square(), tiers_GK, mask_GK, weight_G, evidence)
+    return (lead - 0.5).square()
+
+
+def over_pairs(cost: Callable[[Tensor], Tensor]) -> RankingLoss:
+    """The ranking loss that is the mean of a pair's cost ℓ over each group's pairs; 0 for a group without a pair."""
+
+    def mean_cost(
+        scores_GK: Tensor,
+        tiers_GK: Tensor,
+        mask_GK: Tensor,
+        margin_G: Tensor,
+        weight_G: Tensor,
+        evidence: Evidence = PLAIN,
+    ) -> Tensor:
+        cost_GKK = cost(leads(scores_GK, tiers_GK, mask_GK, margin_G))
+        weight_GKK = pair_weights(tiers_GK, mask_GK, evidence, cost_GKK.dtype)
+        count_G = pair_count(tiers_GK, mask_GK, with_ties=evidence.ties == "half")
+        return weight_G * (weight_GKK * cost_GKK).sum((1, 2)) / count_G.clamp(min=1)
+
+    return mean_cost
 
 
 def davidson(
@@ -188,24 +176,15 @@ def counts_ties(loss: str, ties: str) -> bool:
     return loss == "davidson" or ties != "left_out"
 
 
-def _mean_over_pairs(
-    loss_GKK: Tensor, tiers_GK: Tensor, mask_GK: Tensor, weight_G: Tensor, evidence: Evidence
-) -> Tensor:
-    """Mean over each group's pairs times the group's weight, (G,); 0 where there are none."""
-    weight_GKK = pair_weights(tiers_GK, mask_GK, evidence, loss_GKK.dtype)
-    count_G = pair_count(tiers_GK, mask_GK, with_ties=evidence.ties == "half")
-    return weight_G * (weight_GKK * loss_GKK).sum((1, 2)) / count_G.clamp(min=1)
-
-
 def _log_sum_exp(*terms: Tensor) -> Tensor:
     return torch.logsumexp(torch.stack(terms), dim=0)
 
 
 LOSSES: dict[str, RankingLoss] = {
-    "logistic": logistic,
-    "probit": probit,
+    "logistic": over_pairs(logistic),
+    "probit": over_pairs(probit),
     "plackett_luce": plackett_luce,
-    "hinge": hinge,
-    "squared": squared,
+    "hinge": over_pairs(hinge),
+    "squared": over_pairs(squared),
     "davidson": davidson,
 }

@@ -10,7 +10,7 @@ import torch
 
 from tests.scored import READINGS, Group, Groups, constant, gradient, losses, minimise, random_groups, tensors
 from worker.objectives.evidence import PLAIN, Evidence, order_weight, ordered_pairs, pair_weights
-from worker.objectives.ranking import LOSSES, TIE, counts_ties, davidson, logistic, pair_counts
+from worker.objectives.ranking import LOSSES, TIE, counts_ties, davidson, pair_counts
 
 EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES)
 EVERY_READING = pytest.mark.parametrize("evidence", READINGS.values(), ids=READINGS)
@@ -239,7 +239,7 @@ def test_it_is_the_same_number_however_the_step_is_cut_up():
         total, slopes = 0.0, []
         for scores, tiers, mask in parts:
             n = len(tiers)
-            loss = logistic(scores, tiers, mask, constant(0.0, n), constant(1.0, n)).sum() / whole
+            loss = LOSSES["logistic"](scores, tiers, mask, constant(0.0, n), constant(1.0, n)).sum() / whole
             loss.backward()
             total += loss.item()
             slopes += scores.grad[mask].tolist()
