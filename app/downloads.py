@@ -7,6 +7,7 @@ request's session has ended, so a download of many gigabytes holds neither memor
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -35,11 +36,21 @@ def listed(files: Sequence[Mapping[str, Any]], path: str) -> Stored:
     raise NotFound(f"There is no file “{path}” here; the files are {', '.join(file['path'] for file in files)}.")
 
 
-def download(request: Request, prefix: str, file: Stored, *, save_as: str | None = None) -> Response:
-    """Answer GET or HEAD for a file below `prefix`. `save_as` is the name a browser suggests."""
+def download(
+    request: Request,
+    prefix: str,
+    file: Stored,
+    *,
+    save_as: str | None = None,
+    made: bytes | None = None,
+    also: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
+    """Answer GET or HEAD for a file below `prefix`. `save_as` is the name a browser suggests; `made` the content of a file
+    that follows from its row and is not in storage; `also` are headers for every answer.
+    """
     etag = f'"{file.sha256}"'
     path = PurePosixPath(file.path)
-    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache", **also}
     if _names(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(save_as or path.name)}"
@@ -52,6 +63,8 @@ def download(request: Request, prefix: str, file: Stored, *, save_as: str | None
     media_type = _TYPES.get(path.suffix, "application/octet-stream")
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=media_type)
+    if made is not None:
+        return Response(made[start:end], status_code=status, headers=headers, media_type=media_type)
     chunks = storage().read(f"{prefix}/{file.path}", start, end)
     return StreamingResponse(chunks, status_code=status, headers=headers, media_type=media_type)
 

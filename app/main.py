@@ -12,6 +12,8 @@ from app.checkpoints import api as checkpoints_api
 from app.checkpoints import views as checkpoints_views
 from app.datasets import api as datasets_api
 from app.datasets import views as datasets_views
+from app.hub import api as hub_api
+from app.hub import resolve as hub_files
 from app.imports import api as imports_api
 from app.imports import views as imports_views
 from app.judgments import api as judgments_api
@@ -70,6 +72,8 @@ PAGES: tuple[APIRouter, ...] = (
     runs_views.router,
     checkpoints_views.router,
 )
+# What unmodified clients of the Hugging Face Hub ask for, at the addresses where they ask for it.
+HUB: tuple[APIRouter, ...] = (hub_api.router, hub_files.router)
 
 
 def create_app() -> FastAPI:
@@ -79,6 +83,8 @@ def create_app() -> FastAPI:
             app.include_router(api, prefix=API_PREFIX, responses={"4XX": _PROBLEM})
         if pages is not None:
             app.include_router(pages, include_in_schema=False)
+    for router in HUB:
+        app.include_router(router, include_in_schema=False)
     app.mount("/static", Assets(directory=ROOT / "static"), name="static")
     app.include_router(health.router)
     app.include_router(metrics.router)

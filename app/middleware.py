@@ -27,6 +27,7 @@ _HEADERS = [
 
 _PACKED_ALREADY = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream", "application/x-ndjson")
 LARGEST_BODY = 4 << 20
+_FILE = "/resolve/"  # how the hub's addresses of files are told from pages
 _IMPORTS = ("/items", "/import")
 
 
@@ -117,5 +118,5 @@ class Compressed:
         self.packed = GZipMiddleware(app, minimum_size=1000, compresslevel=6, exclude_content_types=_PACKED_ALREADY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_page = scope["type"] == "http" and not scope["path"].startswith("/api/")
+        is_page = scope["type"] == "http" and not scope["path"].startswith("/api/") and _FILE not in scope["path"]
         await (self.packed if is_page else self.plain)(scope, receive, send)

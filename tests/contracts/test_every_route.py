@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 
 from app import db
 from app.imports.service import ACTION as IMPORTED
-from app.main import API, PAGES
+from app.main import API, HUB, PAGES
 from app.models import Audit, CheckpointAlias, Item, Membership, User
 from app.models.api_token import SCOPES
 from app.storage import store_file
@@ -31,6 +31,9 @@ REACH: dict[str, tuple[int | None, ...]] = {
     "who manages something": (403, 403, IN, IN, IN),
     "data": (403, 403, 404, IN, IN),
     "admins": (403, 403, 403, 403, IN),
+    "models": (404, 404, 404, 404, IN),
+    "sets": (404, 404, 404, IN, IN),
+    "nobody": (404, 404, 404, 404, 403),  # writing to a repository
     "owner": (404, 404, 404, 404, 404),  # of a judgment, a turn, a token: nobody's here
 }
 
@@ -172,6 +175,37 @@ BROWSERS = {
 }
 
 
+_OF_KIND = "/api/{kind:kinds}/{namespace}/{name}"
+_MODEL = "/api/models/tiebreak/pairs-dpo"
+LIBRARIES = {
+    "GET /api/whoami-v2": Line("everybody", "/api/whoami-v2"),
+    "GET /api/{kind:kinds}": Line("everybody", "/api/models", "read"),
+    "GET /api/{kind:kinds}/{name}": Line("owner", "/api/models/gpt2", "read"),
+    f"GET {_OF_KIND}": Line("sets", "/api/datasets/tiebreak/words", "read"),
+    f"GET {_OF_KIND}/revision/{{revision:path}}": Line("models", f"{_MODEL}/revision/v1", "read"),
+    f"GET {_OF_KIND}/auth-check": Line("models", f"{_MODEL}/auth-check", "read"),
+    f"GET {_OF_KIND}/auth-check/write": Line("nobody", f"{_MODEL}/auth-check/write", "read"),
+    f"GET {_OF_KIND}/refs": Line("models", f"{_MODEL}/refs", "read"),
+    f"GET {_OF_KIND}/commits/{{revision:path}}": Line("sets", "/api/datasets/tiebreak/words/commits/v1", "read"),
+    f"GET {_OF_KIND}/tree/{{revision}}": Line("sets", "/api/datasets/tiebreak/words/tree/main", "read"),
+    f"GET {_OF_KIND}/tree/{{revision}}/{{path:path}}": Line("models", f"{_MODEL}/tree/main/original", "read"),
+    f"POST {_OF_KIND}/paths-info/{{revision:path}}": Line("models", f"{_MODEL}/paths-info/main", "read"),
+    "GET /tiebreak/{name}": Line("models", "/tiebreak/pairs-dpo", "read"),
+    "GET /datasets/tiebreak/{name}": Line("sets", "/datasets/tiebreak/words", "read"),
+} | {
+    f"{method} {path}": line
+    for method in ("GET", "HEAD")
+    for path, line in {
+        "/datasets/{namespace}/{name}/resolve/{revision}/{path:path}": Line(
+            "sets", "/datasets/tiebreak/words/resolve/main/train.jsonl", "read"
+        ),
+        "/{namespace}/{name}/resolve/{revision}/{path:path}": Line(
+            "models", "/tiebreak/pairs-dpo/resolve/v1/config.json", "read"
+        ),
+    }.items()
+}
+
+
 @dataclass(frozen=True)
 class Place:
     people: dict[str, User]
@@ -246,6 +280,7 @@ def expected(lines: dict[str, Line], caller: str) -> dict[str, int | None]:
 def test_every_route_has_its_line():
     assert names(API) == set(PROGRAMS)
     assert names(PAGES) - OPEN_PAGES == set(BROWSERS)
+    assert names(HUB) == set(LIBRARIES)
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -257,6 +292,17 @@ def test_pages_let_in_whom_they_should(caller: str, place: Place):
 def test_programs_reach_as_far_as_the_role_of_their_user(caller: str, place: Place):
     program = token_client(place.people[caller], *SCOPES)
     assert refusals(program, PROGRAMS, place, "/api/v1") == expected(PROGRAMS, caller)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_libraries_find_what_their_user_may_see(caller: str, place: Place):
+    found = expected(LIBRARIES, caller)
+    assert refusals(token_client(place.people[caller], "read"), LIBRARIES, place) == found
+    assert refusals(signed_in(place.people[caller]), LIBRARIES, place) == found
+    without = {name: line for name, line in LIBRARIES.items() if line.scope}
+    other = token_client(place.people[caller], "judge")
+    assert set(refusals(other, without, place).values()) == {403}
+    assert {ask(client(), name, line, place).status_code for name, line in LIBRARIES.items()} == {401}
 
 
 def test_a_token_without_the_scope_is_refused_by_every_route(place: Place):
