@@ -1,5 +1,6 @@
 """Datasets for programs: freeze one, list them, fetch their files."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from app.access import MayExport, MayReadData
-from app.datasets.order import Order
+from app.datasets.order import Order, check
+from app.datasets.preview import preview
 from app.datasets.queries import dataset_for, datasets_page
 from app.datasets.service import freeze
 from app.db import SessionDep
@@ -32,6 +34,19 @@ class DatasetAnswer(BaseModel):
     sha256: str
     files: list[dict[str, Any]]
     created_at: datetime
+
+
+class PreviewAnswer(BaseModel):
+    """`per_item` is {judgments: items}, `agreement` {tenths: items that several people judged}."""
+
+    prompts: int
+    items: int
+    judgments: int
+    rows: int
+    annotators: int
+    outcomes: dict[str, int]
+    per_item: dict[int, int]
+    agreement: dict[int, int]
 
 
 def answer(dataset: Dataset, project: str) -> DatasetAnswer:
@@ -61,6 +76,13 @@ def freeze_dataset(
     if not frozen.is_new:
         response.status_code = 200
     return answer(frozen.dataset, project.slug)
+
+
+@router.post("/projects/{slug}/datasets/preview")
+def preview_dataset(slug: str, order: Order, person: MayExport, session: SessionDep) -> PreviewAnswer:
+    """What would be frozen now by this order, counted and not stored."""
+    check(order)
+    return PreviewAnswer(**asdict(preview(session, managed_project(session, person, slug), order)))
 
 
 @router.get("/datasets")

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from app.access import Manager
-from app.datasets.order import Filters, Order, SplitRule
+from app.access import Manager, Person
+from app.datasets.form import USUAL, one, read
+from app.datasets.order import check
+from app.datasets.preview import Preview, preview
 from app.datasets.queries import dataset_for, datasets_page, other_versions, runs_on
 from app.datasets.service import freeze
 from app.db import SessionDep
 from app.errors import Mistake
+from app.forms import Lists
 from app.keyset import After, Limit, cut
 from app.language import gettext as _
 from app.models import Dataset, Project, Run
@@ -41,18 +44,17 @@ class DatasetPage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FreezePage(Page):
+class PreviewPage(Page):
+    preview: Preview | None
+    mistake: Mistake | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreezePage(PreviewPage):
     """What was typed stays in the form beside the mistake."""
 
     projects: Sequence[Project]
-    project: str = ""
-    name: str = ""
-    split: str = "prompt"
-    test: float = 0.1
-    seed: int = 0
-    field: str = "metadata.split"
-    only_human: bool = False
-    mistake: Mistake | None = None
+    typed: Mapping[str, Sequence[str]]
 
 
 @router.get("/datasets")
@@ -67,44 +69,54 @@ def datasets(
 @router.get("/datasets/new")
 def new_dataset(request: Request, session: SessionDep, person: Manager, project: str = "") -> Response:
     """`project` is chosen already when one comes from its page."""
-    page = FreezePage(person=person, projects=managed_projects(session, person), project=project, name=project)
-    return render(request, "datasets/new_dataset.html", page)
+    projects = managed_projects(session, person)
+    chosen = project or (projects[0].slug if projects else "")
+    typed = USUAL | {"project": [chosen], "name": [project]}
+    return render(request, "datasets/new_dataset.html", freeze_page(session, person, projects, typed))
+
+
+@router.get("/datasets/new/preview")
+def preview_dataset(request: Request, session: SessionDep, person: Manager) -> Response:
+    """A fragment beside the form: what would be frozen now. Asked at every change of the form."""
+    typed = {name: request.query_params.getlist(name) for name in request.query_params}
+    seen, mistake = previewed(session, person, typed)
+    return render(request, "datasets/_preview.html", PreviewPage(person=person, preview=seen, mistake=mistake))
 
 
 @router.post("/datasets")
-def freeze_dataset(
-    request: Request,
-    session: SessionDep,
-    person: Manager,
-    project: Annotated[str, Form()] = "",
-    name: Annotated[str, Form()] = "",
-    split: Annotated[str, Form()] = "prompt",
-    test: Annotated[float, Form()] = 0.1,
-    seed: Annotated[int, Form()] = 0,
-    field: Annotated[str, Form()] = "metadata.split",
-    only_human: Annotated[bool, Form()] = False,
-) -> Response:
-    rule = SplitRule(by=field.strip()) if split == "metadata" else SplitRule(test=test, seed=seed)
-    filters = Filters(judge_kinds=("human",)) if only_human else Filters()
-    order = Order(name=name.strip(), split=rule, filters=filters)
+def freeze_dataset(request: Request, session: SessionDep, person: Manager, typed: Lists) -> Response:
     try:
-        frozen = freeze(session, person, managed_project(session, person, project), order)
+        project = managed_project(session, person, one(typed, "project"))
+        frozen = freeze(session, person, project, read(session, typed))
     except Mistake as mistake:
-        page = FreezePage(
-            person=person,
-            projects=managed_projects(session, person),
-            project=project,
-            name=name,
-            split=split,
-            test=test,
-            seed=seed,
-            field=field,
-            only_human=only_human,
-            mistake=mistake,
-        )
+        page = freeze_page(session, person, managed_projects(session, person), typed, mistake)
         return render(request, "datasets/new_dataset.html", page, status=422)
     known = "" if frozen.is_new else _("Nothing has changed since this version was frozen, so there is no new one.")
     return go_to(request, f"/datasets/{frozen.dataset.id}", notice=known)
+
+
+def freeze_page(
+    session: SessionDep,
+    person: Person,
+    projects: Sequence[Project],
+    typed: Mapping[str, Sequence[str]],
+    mistake: Mistake | None = None,
+) -> FreezePage:
+    seen = previewed(session, person, typed)[0] if projects and mistake is None else None
+    return FreezePage(person=person, preview=seen, mistake=mistake, projects=projects, typed=typed)
+
+
+def previewed(
+    session: SessionDep, person: Person, typed: Mapping[str, Sequence[str]]
+) -> tuple[Preview | None, Mistake | None]:
+    """What would be frozen, or what is wrong with the form. A name is not needed for that yet."""
+    try:
+        project = managed_project(session, person, one(typed, "project"))
+        order = read(session, {**typed, "name": ["preview"]})
+        check(order)
+    except Mistake as mistake:
+        return None, mistake
+    return preview(session, project, order), None
 
 
 @router.get("/datasets/{dataset_id}")

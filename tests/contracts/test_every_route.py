@@ -67,6 +67,9 @@ PROGRAMS = {
     "GET /items/{item_id}": Line("managers", "/items/{item}", "read"),
     "PATCH /items/{item_id}": Line("data", "/items/{item}", "admin", {"set_aside": False}),
     "POST /projects/{slug}/datasets": Line("data", "/projects/words/datasets", "export", {"name": "some"}),
+    "POST /projects/{slug}/datasets/preview": Line(
+        "data", "/projects/words/datasets/preview", "export", {"name": "some"}
+    ),
     "GET /datasets": Line("who manages something", "/datasets", "read"),
     "GET /datasets/{dataset_id}": Line("data", "/datasets/{dataset}", "read"),
     "GET /datasets/{dataset_id}/files/{path:path}": Line("data", "/datasets/{dataset}/files/train.jsonl", "read"),
@@ -161,6 +164,7 @@ BROWSERS = {
     "GET /projects/{slug}/imports/{import_id}": Line("managers", "/projects/words/imports/{imported}"),
     "GET /datasets": Line("who manages something", "/datasets"),
     "GET /datasets/new": Line("who manages something", "/datasets/new"),
+    "GET /datasets/new/preview": Line("who manages something", "/datasets/new/preview?project=words"),
     "POST /datasets": Line("who manages something", "/datasets", body={"project": "words", "name": "some"}),
     "GET /datasets/{dataset_id}": Line("data", "/datasets/{dataset}"),
     "GET /runs": Line("admins", "/runs"),

@@ -4,10 +4,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app import db
+from app.datasets.form import USUAL
 from app.models import User
 from tests.judged import add_item, judge, judged_pairs, make_project
 
-FORM = {"project": "pairs", "name": "pairs", "split": "prompt", "test": "0.25", "seed": "0", "field": "metadata.split"}
+FORM = USUAL | {"project": "pairs", "name": "pairs", "test": "0.25"}
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_it_says_when_nothing_has_changed(ada_browser: TestClient, pairs: None):
         ({"split": "metadata", "field": "colour"}, "metadata.split"),
         ({"split": "metadata"}, "has no “metadata.split”"),
         ({"test": "1"}, "a number from 0"),
-        ({"only_human": "true"}, "passes these filters"),
+        ({"judge_kinds": "human"}, "passes these filters"),
     ],
 )
 def test_it_shows_the_form_again_with_what_is_wrong(
