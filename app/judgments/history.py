@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, and_, any_, exists, func, or_, select
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, and_, any_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.access import Person
@@ -20,6 +20,7 @@ from app.errors import NotFound
 from app.language import gettext as _
 from app.models import Assignment, Item, Judgment, Project, Prompt, Response
 from app.projects.queries import readable
+from app.prompts.search import has, prompt_has
 
 LOOKED_THROUGH = 5_000
 # Outcomes to filter by; the last is for those taken back.
@@ -145,30 +146,16 @@ def _conditions(
 
 
 def _holds(words: str) -> ColumnElement[bool]:
-    """Whether the comment, a turn of the prompt or a response has the words, in any case of letters."""
-    message = func.jsonb_array_elements(Prompt.messages).table_valued("value", name="message").render_derived()
+    """Whether the comment, a turn of the prompt or a response has the words."""
     in_prompt = (
-        select(Item.id)
-        .join(Prompt, Prompt.id == Item.prompt_id)
-        .join(message, onclause=_has(message.c.value.op("->>")("content"), words))
-        .where(Item.id == Judgment.item_id)
+        select(Item.id).join(Prompt, Prompt.id == Item.prompt_id).where(Item.id == Judgment.item_id, prompt_has(words))
     )
     in_responses = (
         select(Item.id)
         .join(Response, Response.id == any_(Item.response_ids))
-        .where(Item.id == Judgment.item_id, _has(Response.text, words))
+        .where(Item.id == Judgment.item_id, has(Response.text, words))
     )
-    return or_(_has(Judgment.comment, words), in_prompt.exists(), in_responses.exists())
-
-
-def _has(text: ColumnExpressionArgument[str], words: str) -> ColumnElement[bool]:
-    """A database that was made without a language knows no other letters' cases than English ones: so all of them are tried."""
-    spellings = {_lower(one) for one in (words, words.lower(), words.upper(), words.capitalize(), words.title())}
-    return or_(*(func.strpos(func.lower(text), one) > 0 for one in sorted(spellings)))
-
-
-def _lower(words: str) -> str:
-    return "".join(sign.lower() if sign.isascii() else sign for sign in words)
+    return or_(has(Judgment.comment, words), in_prompt.exists(), in_responses.exists())
 
 
 def shown(session: Session, person: Person, project: Project, assignment_id: int) -> Shown:

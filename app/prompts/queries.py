@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, and_, exists, func, literal, select, true
+from sqlalchemy import ColumnExpressionArgument, and_, exists, func, select, true
 from sqlalchemy.orm import Session
 
 from app.errors import BadInput, NotFound
 from app.language import gettext
 from app.models import Assignment, Item, Judgment, Membership, Project, Prompt, Response, User
+from app.prompts.search import prompt_has
 
 LOOKED_THROUGH = 20_000
 LONGEST_WORDS = 200
@@ -91,7 +92,7 @@ def items_page(session: Session, project: Project, which: Which, words: str, *, 
     if words:
         walk = select(Item.id).where(here).order_by(Item.id).offset(LOOKED_THROUGH - 1).limit(1)
         last_looked_at = session.scalar(walk)
-        here = and_(here, _holds(words), Item.id <= last_looked_at if last_looked_at is not None else true())
+        here = and_(here, prompt_has(words), Item.id <= last_looked_at if last_looked_at is not None else true())
     counted = (
         select(func.count())
         .where(Judgment.item_id == Item.id, Judgment.is_current, Judgment.counted)
@@ -110,13 +111,6 @@ def items_page(session: Session, project: Project, which: Which, words: str, *, 
     if len(rows) > limit:
         return Found(rows[:limit], rows[limit - 1].item.id, stopped_early=False)
     return Found(rows, last_looked_at, stopped_early=last_looked_at is not None)
-
-
-def _holds(words: str) -> ColumnElement[bool]:
-    """Whether a turn of the prompt has the words, in any case of letters."""
-    message = func.jsonb_array_elements(Prompt.messages).table_valued("value", name="message").render_derived()
-    has = func.strpos(func.lower(message.c.value.op("->>")("content")), func.lower(literal(words))) > 0
-    return select(literal(1)).select_from(message).where(has).correlate(Prompt).exists()
 
 
 def whole_item(session: Session, project: Project, item_id: int) -> Whole:
