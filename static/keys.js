@@ -16,7 +16,8 @@ document.addEventListener("keydown", (event) => {
   const control = controlOf(letter(event));
   if (!control) return isTaken(event.key) && say(document.querySelector(".question.is-active").dataset.says, "info");
   event.preventDefault();
-  control.click();
+  if (control.dataset.tells) say(control.dataset.tells, "info");  // why the key presses nothing just now
+  else control.click();
 });
 
 // Caps Lock changes nothing, Shift does: a capital S is another key than s.

@@ -65,12 +65,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One's own turn: its prompt, its responses as (id, text) in the order shown, and every revision, oldest first."""
+    """One's own turn: its prompt, its responses as (id, text) in the order shown, and every revision, oldest first.
+
+    Practice cannot be changed.
+    """
 
     assignment_id: int
     prompt: list[dict[str, str]]
     responses: list[tuple[str, str]]
     revisions: Sequence[Judgment]
+    is_practice: bool
 
     @property
     def response_ids(self) -> list[UUID]:
@@ -161,7 +165,7 @@ def _holds(words: str) -> ColumnElement[bool]:
 def shown(session: Session, person: Person, project: Project, assignment_id: int) -> Shown:
     """A turn of one's own that was judged, whatever became of the judgment."""
     found = session.execute(
-        select(Assignment.shown_order, Prompt.messages)
+        select(Assignment.shown_order, Prompt.messages, Assignment.reason)
         .join(Item, Item.id == Assignment.item_id)
         .join(Prompt, Prompt.id == Item.prompt_id)
         .where(Assignment.id == assignment_id, Assignment.user_id == person.id, Assignment.project_id == project.id)
@@ -173,7 +177,7 @@ def shown(session: Session, person: Person, project: Project, assignment_id: int
         raise NotFound(_("there is no such judgment of yours"))
     texts = _texts(session, found.shown_order)
     pairs = [(str(key), text) for key, text in zip(found.shown_order, texts, strict=True)]
-    return Shown(assignment_id, found.messages, pairs, revisions)
+    return Shown(assignment_id, found.messages, pairs, revisions, is_practice=found.reason == "training")
 
 
 def shown_texts(session: Session, person: Person, assignment_id: int) -> tuple[Project, Sequence[str]]:

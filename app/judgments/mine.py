@@ -143,7 +143,7 @@ def change_form(
     request: Request, session: SessionDep, person: SignedIn, slug: str, assignment_id: RowNumber
 ) -> Response:
     page = _page(session, person, slug, assignment_id)
-    if page.turn.current is None:
+    if page.turn.current is None or page.turn.is_practice:
         return go_to(request, f"/projects/{slug}/mine/{assignment_id}")
     return render(request, "judgments/change.html", page)
 

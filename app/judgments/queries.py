@@ -36,6 +36,7 @@ class Last:
     skip_reason: str
     withdrawn: bool
     shown: list[str]
+    is_practice: bool
 
 
 _OF_A_JUDGMENT = ("revision", "outcome", "tiers", "dimensions", "strength", "comment", "skip_reason", "withdrawn")
@@ -45,7 +46,7 @@ Reason = Literal["empty", "others_judge", "all_yours", "done"]
 
 _LAST = """
     SELECT judgment.id AS judgment_id, assignment_id, revision, outcome, tiers, dimensions, strength, comment,
-        skip_reason, withdrawn, shown_order AS shown
+        skip_reason, withdrawn, shown_order AS shown, reason = 'training' AS is_practice
     FROM judgment JOIN assignment ON assignment.id = assignment_id
     WHERE judgment.project_id = %(project_id)s AND judgment.user_id = %(person_id)s
     AND judgment.created_at > now() - %(fresh)s
@@ -60,10 +61,13 @@ def last_judgment(session: Session, person: Person, project: Project) -> Last | 
     return None
 
 
-def just_stored(judgment: Mapping[str, Any], shown: Sequence[UUID], project: Project) -> Last:
+def just_stored(
+    judgment: Mapping[str, Any], shown: Sequence[UUID], project: Project, *, is_practice: bool = False
+) -> Last:
     """The same of a judgment in the shape that storing it answers with: nobody has to ask the database for it again."""
     row = {name: judgment[name] for name in _OF_A_JUDGMENT}
     row |= {"judgment_id": judgment["id"], "assignment_id": judgment["assignment"], "shown": shown}
+    row["is_practice"] = is_practice
     return _in_order(row, project)
 
 

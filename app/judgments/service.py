@@ -10,6 +10,7 @@ So a judgment is stored exactly once, and a slot is neither lost nor invented:
 - undo hands the slot from the judgment back to the turn, which is open again for the same person.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,7 +92,8 @@ def withdraw(session: Session, person: Person, judgment_id: int, *, key: str) ->
     """Undo: take a judgment back and open its turn again for the same person; `queue.claim` gives that turn next.
 
     A judgment that held no slot (a skip, or work beyond the number wanted) takes one if it can. Otherwise its turn is
-    over, and what is judged in it after all is late work.
+    over, and what is judged in it after all is late work. Practice stays as it is: whoever made it has been told the
+    right answer.
     """
     who = _asking(person, key) | {"judgment_id": judgment_id}
     for _ in range(LOOKS):
@@ -101,6 +103,8 @@ def withdraw(session: Session, person: Person, judgment_id: int, *, key: str) ->
         turn = turns[0]
         if turn["before"] is not None:
             return Stored(_withdrawn(turn["before"]), turn["project_id"], replayed=True)
+        if turn["reason"] == "training":
+            raise Conflict(gettext("practice stays as it is: you have been shown the right answer"))
         for row in fetch(session, statements.WITHDRAW, who):
             return Stored(row["judgment"], turn["project_id"])
     raise Conflict(gettext("this judgment was taken back or replaced already"))
@@ -111,8 +115,14 @@ def revise(
 ) -> Stored:
     """Replace a judgment by another of the same turn: it is taken back and the turn judged again, in one transaction."""
     _asking(person, key)
-    taken_back = withdraw(session, person, judgment_id, key=f"{key[: LONGEST_KEY - len(_TAKEN_BACK)]}{_TAKEN_BACK}")
+    taken_back = withdraw(session, person, judgment_id, key=_key_of_the_first_half(key))
     return judge(session, person, taken_back.judgment["assignment"], verdict, key=key, duration_ms=duration_ms)
+
+
+def _key_of_the_first_half(key: str) -> str:
+    """Its own for each key: of one with no room for the words behind it, the digest takes its place."""
+    has_room = len(key) + len(_TAKEN_BACK) <= LONGEST_KEY
+    return f"{key if has_room else hashlib.sha256(key.encode()).hexdigest()}{_TAKEN_BACK}"
 
 
 def _asking(person: Person, key: str) -> dict[str, Any]:

@@ -68,7 +68,7 @@ STORE: LiteralString = f"""
 """
 
 LOOK_BACK: LiteralString = f"""
-    SELECT assignment.project_id, {_LOCK}, {_BEFORE}
+    SELECT assignment.project_id, assignment.reason, {_LOCK}, {_BEFORE}
     FROM judgment AS old JOIN assignment ON assignment.id = old.assignment_id
     WHERE old.id = %(judgment_id)s AND old.user_id = %(person_id)s AND {_MAY_SEE}
 """

@@ -202,13 +202,14 @@ def store(session: SessionDep, person: Person, project: Project, form: Mapping[s
 
     key = form.get("key", "")
     stored = service.judge(session, person, assignment_id, read, key=key, duration_ms=duration_ms)
-    is_here = stored.project_id == project.id
+    is_here, is_practice = stored.project_id == project.id, stored.reason == "training"
+    is_new = is_here and not stored.replayed
     return Done(
         assignment_id=assignment_id,
         judgment_id=stored.judgment["id"],
-        is_practice=stored.reason == "training",
+        is_practice=is_practice,
         is_locked=is_here,
-        last=queries.just_stored(stored.judgment, stored.shown, project) if is_here and not stored.replayed else None,
+        last=queries.just_stored(stored.judgment, stored.shown, project, is_practice=is_practice) if is_new else None,
     )
 
 

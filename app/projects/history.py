@@ -24,7 +24,7 @@ def _words(action: str, subject: str, detail: Mapping[str, Any]) -> str:
     """An action that has no words yet is shown by its name."""
     who = str(detail.get("name") or detail.get("user") or "")
     role = _role(str(detail.get("role", "")))
-    sentences = {
+    sentences = _of_items(detail, who) | {
         "project.created": _("made the project"),
         "project.changed": _("changed: %(fields)s", fields=_changes(detail)),
         "member.added": _("added %(who)s as %(role)s", who=who, role=role),
@@ -42,6 +42,28 @@ def _words(action: str, subject: str, detail: Mapping[str, Any]) -> str:
         "dataset.frozen": _("froze %(name)s", name=subject),
     }
     return sentences.get(action, action)
+
+
+def _of_items(detail: Mapping[str, Any], who: str) -> dict[str, str]:
+    """What was done to one item, or to several."""
+    item = detail.get("item", "")
+    priority = detail.get("priority", 0)
+    return {
+        "items.freed": _(
+            "freed items that were reserved for somebody who cannot judge them: %(n)s", n=detail.get("items")
+        ),
+        "item.set_aside": _("set item %(item)s aside", item=item),
+        "item.opened_again": _("opened item %(item)s again", item=item),
+        "item.priority_set": _("made item %(item)s urgent", item=item)
+        if priority < 0
+        else _("gave item %(item)s its turn among the others", item=item),
+        "item.reserved": _("reserved item %(item)s for %(who)s", item=item, who=who),
+        "item.unreserved": _("gave item %(item)s to everybody", item=item),
+        "item.made_gold": _("made item %(item)s training with a known answer", item=item)
+        if detail.get("training")
+        else _("made item %(item)s a hidden check with a known answer", item=item),
+        "item.made_ordinary": _("made item %(item)s ordinary", item=item),
+    }
 
 
 def _role(role: str) -> str:

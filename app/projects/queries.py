@@ -218,6 +218,14 @@ ACTIONS = (
     "invitation.revoked",
     "invitation.accepted",
     "items.imported",
+    "items.freed",
+    "item.set_aside",
+    "item.opened_again",
+    "item.priority_set",
+    "item.reserved",
+    "item.unreserved",
+    "item.made_gold",
+    "item.made_ordinary",
 )
 
 

@@ -103,7 +103,7 @@ def reserve(managed: Managed, user: User) -> None:
         )
     item.reserved_for = user.id
     _set_slots(item, 1)
-    managed.tell("reserved", user=user.id)
+    managed.tell("reserved", user=user.id, name=user.name)
 
 
 def unreserve(managed: Managed) -> None:

@@ -61,6 +61,8 @@ def test_it_shows_what_was_saved_and_takes_it_back(visit: Open, ben: User) -> No
     page.keyboard.press("u")
     page.get_by_text("Taken back. Here it is again.").first.wait_for()
     assert page.locator(".conversation").inner_text() == before
+    page.keyboard.press("u")
+    page.locator("#notices").get_by_text("You have taken the last one back already.").wait_for()
     assert [one.withdrawn for one in judgments()] == [False, True]
 
 

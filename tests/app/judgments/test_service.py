@@ -305,6 +305,17 @@ def test_a_revision_replaces_the_tuples(ben: User):
     assert slots_that_do_not_add_up() == []
 
 
+def test_two_revisions_whose_long_keys_begin_alike_are_two(ben: User):
+    turn = claimed(ben, queued(ben, items=1))
+    judgment = judged(ben, turn).judgment
+    for end, outcome in (("a", "tie"), ("b", "all_bad")):
+        with db.work_unit() as session:
+            key = "k" * (service.LONGEST_KEY - 1) + end
+            judgment = service.revise(session, person_of(ben), judgment["id"], Verdict(outcome), key=key).judgment
+        assert judgment["outcome"] == outcome
+    assert value("SELECT max(revision) FROM judgment") == 5
+
+
 def test_members_are_asked_and_strangers_have_nothing_to_judge(ben: User, cleo: User):
     project = queued(ben, items=1)
     turn = claimed(ben, project)

@@ -1,5 +1,4 @@
 import re
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -7,7 +6,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, text
 
 from app import db
-from app.models import Assignment, Item, Judgment, Project, Response, User
+from app.models import Item, Judgment, Project, Response, User
 from app.queue.service import expire
 from tests.queued import leases_run_out, value
 from tests.unjudged import open_item, open_project
@@ -396,61 +395,3 @@ def test_the_layout_is_remembered_and_drawn_by_the_server(ben_browser: TestClien
     ben_browser.get(f"{page}?layout=columns")
     ben_browser.get(f"{page}?layout=banana")
     assert "turn--stacked" not in ben_browser.get(page).text
-
-
-def practised(ben: User, *, is_training: bool = True) -> list[str]:
-    """One item with a known answer that was handed to Ben; returns its responses' ids, the right one first."""
-    with db.work_unit() as session:
-        project = open_project(session, "school", "pair", ben)
-        item = open_item(session, project, "Which is *even*?", ["two", "three"])
-        keys = [str(key) for key in item.response_ids]
-        item.wanted = item.open_slots = 0
-        item.gold = {"outcome": "ranked", "tiers": {keys[0]: 1, keys[1]: 2}}
-        item.is_training = is_training
-        item.record_metadata = {"explanation": "Two is **even**."}
-        reason = "training" if is_training else "gold"
-        session.add(
-            Assignment(
-                project_id=project.id,
-                item_id=item.id,
-                user_id=ben.id,
-                reason=reason,
-                seed=1,
-                shown_order=item.response_ids,
-                expires_at=datetime.now(UTC) + timedelta(hours=1),
-            )
-        )
-    return keys
-
-
-@pytest.mark.parametrize(("best", "words"), [(0, "Right, this is"), (1, "Another answer was agreed on")])
-def test_practice_tells_how_it_went_and_why(ben_browser: TestClient, ben: User, best: int, words: str) -> None:
-    keys = practised(ben)
-    page = ben_browser.get("/projects/school/judge").text
-    assert "for practice" in page
-    assert "Two is" not in page
-    told = ben_browser.post("/projects/school/turn", data=form_of(page) | {"choice": keys[best]}, headers=HTMX).text
-    assert words in told
-    assert "Two is <strong>even</strong>." in told
-    assert "<dt>Agreed</dt><dd>A is better</dd>" in told
-    assert 'href="/projects/school/judge"' in told
-
-
-def test_practice_is_told_without_javascript_too_and_to_nobody_else(
-    ben_browser: TestClient, ada_browser: TestClient, cleo_browser: TestClient, nobody: TestClient, ben: User
-) -> None:
-    keys = practised(ben)
-    form = form_of(ben_browser.get("/projects/school/judge").text)
-    path = ben_browser.post("/projects/school/turn", data=form | {"choice": keys[0]}).headers["location"]
-    assert "Right, this is" in ben_browser.get(path).text
-    assert [browser.get(path).status_code for browser in (ada_browser, cleo_browser, nobody)] == [404, 404, 303]
-
-
-def test_a_known_answer_that_is_hidden_stays_hidden(ben_browser: TestClient, ben: User) -> None:
-    keys = practised(ben, is_training=False)
-    page = ben_browser.get("/projects/school/judge").text
-    told = ben_browser.post("/projects/school/turn", data=form_of(page) | {"choice": keys[1]}, headers=HTMX).text
-    for words in ("practice", "Two is", "agreed", "gold"):
-        assert words not in page
-        assert words not in told
-    assert ben_browser.get(f"/projects/school/practice/{judgments()[0].id}").status_code == 404

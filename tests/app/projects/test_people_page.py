@@ -149,6 +149,36 @@ def test_what_was_done_is_told_to_the_owner(managed: None, ben_browser: TestClie
     assert page.index("imported") < page.index("added Cleo") < page.index("Judgments per item")
 
 
+def test_the_history_tells_what_was_done_to_items(managed: None, ben: User, ben_browser: TestClient):
+    keys = value("SELECT response_ids FROM item WHERE id = 1")
+    places = {f"place.{key}": place for place, key in enumerate(keys, start=1)}
+    for do, form in (
+        ("set_aside", {}),
+        ("open", {}),
+        ("urgent", {}),
+        ("normal", {}),
+        ("reserve", {"user": ben.id}),
+        ("reserve", {"user": ""}),
+        ("gold", places),
+        ("training", places),
+        ("ordinary", {}),
+    ):
+        assert ben_browser.post(f"{HERE}/items/1/change", data={"do": do, **form}).status_code == 303
+    page = ben_browser.get(f"{HERE}/history").text
+    for words in (
+        "set item 1 aside",
+        "opened item 1 again",
+        "made item 1 urgent",
+        "gave item 1 its turn among the others",
+        "reserved item 1 for Ben",
+        "gave item 1 to everybody",
+        "made item 1 a hidden check with a known answer",
+        "made item 1 training with a known answer",
+        "made item 1 ordinary",
+    ):
+        assert words in page
+
+
 def test_the_history_goes_on_by_pages_and_keeps_to_its_project(managed: None, ben: User, ben_browser: TestClient):
     with db.work_unit() as session:
         for number in range(101):
