@@ -65,7 +65,8 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     examples, groups, held_out, cut = into_tokens(model, settings, examples, test_groups)
     model, prompts = with_shared_prompts(model, [*groups, *held_out])
     run.facts = facts(model, started_from, asdict(settings) | {"learning_rate": peak_rate(method, model, settings)})
-    run.facts |= {"truncation": cut.as_facts(), "prompts": prompts}
+    n_groups = {"train": len(train_groups), "used": len(groups)}
+    run.facts |= {"groups": n_groups, "truncation": cut.as_facts(), "prompts": prompts}
     report.stage("measuring the start model", facts=run.facts, total_steps=count_steps(len(groups), settings))
     if method.KIND == "policy":
         held_out = kept_reference(model, held_out)

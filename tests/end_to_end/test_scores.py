@@ -78,6 +78,8 @@ def test_a_policy_follows_the_scores_that_came_with_the_responses(ada_api: TestC
     order = {"method": "grpo_offline", "dataset": dataset["id"], "base_model": "starter"}
     by_scores = finished(ada_api, settings=SMALL | {"weights": "score"}, **order)
     by_tiers = finished(ada_api, settings=SMALL | {"weights": "rank"}, **order)
+    told_of = [run["facts"]["groups"] for run in (by_scores, by_tiers)]
+    assert told_of == [{"train": 32, "used": 24}, {"train": 32, "used": 32}]
     assert (by_scores["total_steps"], by_tiers["total_steps"]) == (2 * 24 / 8, 2 * 32 / 8)
     last = {name: ada_api.get(f"/api/v1/runs/{run['id']}/metrics").json()[-1]["margin"] for name, run in
             (("scores", by_scores), ("tiers", by_tiers))}  # fmt: skip

@@ -109,7 +109,10 @@ def share(batch: Batch, settings: Settings) -> Tensor:
 
 
 def loss(model: Model, batch: Batch, settings: Settings) -> Tally:
-    """−Σ R̂ s of each group with its weight, with the rails that these weights need."""
+    """−Σ R̂ s of each group with its weight, with the rails that these weights need.
+
+    ``silent_groups`` is the share of groups that push nothing, as those whose responses a reward model scores alike.
+    """
     said = implicit_scores(logp(model, batch), batch, settings)
     scores_GK = said.scores_GK
     weights_GK = group_weights(scores_GK, batch, settings)
@@ -119,7 +122,9 @@ def loss(model: Model, batch: Batch, settings: Settings) -> Tally:
         limit = settings.beta * settings.clip or torch.inf
         loss_G = surrogate(scores_GK, weights_GK, batch.mask_GK, limit)
         loss_G = loss_G + settings.penalty * log_ratio_penalty(scores_GK, batch.mask_GK)
-    return implicit_tally(batch.weight_G * loss_G, said, batch, settings)
+    tally = implicit_tally(batch.weight_G * loss_G, said, batch, settings)
+    tally.means["silent_groups"] = (float(weights_GK.eq(0).all(1).sum()), len(weights_GK))
+    return tally
 
 
 def group_weights(scores_GK: Tensor, batch: Batch, settings: Settings) -> Tensor:

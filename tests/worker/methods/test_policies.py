@@ -283,6 +283,15 @@ def test_score_weights_take_the_groups_that_scores_tell_apart():
     assert read_settings(grpo_offline, {"scores": "helpful-reward"}).scorer() == "imported"
 
 
+def test_groups_that_push_nothing_are_told(away: Model, groups: list[EncodedGroup]):
+    """A reward model may score all responses of a group alike; the last group is a tie."""
+    level = [replace(groups[0], scores=(0.5, 0.5)), *groups[1:]]
+    for weights, silent in (("score", 1), ("rank", 1), ("pairwise", 1)):
+        tally, _ = told(grpo_offline, away, level, weights=weights)
+        assert tally.means["silent_groups"] == (silent, len(groups))
+    assert told(grpo_offline, away, groups, weights="score")[0].means["silent_groups"] == (0, len(groups))
+
+
 def test_training_with_rails_learns_the_order_and_stays_near_its_reference(tokenizer: Any, groups: list[EncodedGroup]):
     """The same sixty steps by rank: held, the implicit rewards end near n R̂/κ; free, they run away."""
     furthest = {}
