@@ -11,6 +11,7 @@ from collections.abc import Callable
 from sqlalchemy.orm import Session
 
 from app import access
+from app.checkpoints import deletion
 from app.db import work_unit
 from app.doorbell import celery
 from app.people import attempts
@@ -27,6 +28,7 @@ PARTS: tuple[Callable[[Session], int], ...] = (
     preflight.forget_old_preflights,
     access.forget_ended_sessions,
     attempts.forget_old,
+    deletion.forget_files,
 )
 _log = logging.getLogger(__name__)
 

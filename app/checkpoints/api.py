@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.access import MayReadAll, MayTrain
-from app.checkpoints import aliases
+from app.checkpoints import aliases, deletion
 from app.checkpoints.queries import (
     Lineage,
     aliases_of,
@@ -16,6 +16,7 @@ from app.checkpoints.queries import (
     checkpoint_by_id,
     checkpoints_page,
     lineage,
+    there,
 )
 from app.db import SessionDep
 from app.downloads import download, listed
@@ -103,10 +104,16 @@ def show_checkpoint(checkpoint_id: int, _: MayReadAll, session: SessionDep) -> C
     return answer(found, aliases_of(session, [found.checkpoint]).get(found.checkpoint.id, ()))
 
 
+@router.delete("/checkpoints/{checkpoint_id}", status_code=204)
+def delete_checkpoint(checkpoint_id: int, person: MayTrain, session: SessionDep) -> None:
+    """Unless something needs it: an alias, a run that is not over, a checkpoint made from it. Its version stays taken."""
+    deletion.delete(session, person, checkpoint_by_id(session, checkpoint_id))
+
+
 @router.head("/checkpoints/{checkpoint_id}/files/{path:path}", response_class=Response, include_in_schema=False)
 @router.get("/checkpoints/{checkpoint_id}/files/{path:path}", response_class=Response)
 def checkpoint_file(checkpoint_id: int, path: str, _: MayReadAll, session: SessionDep, request: Request) -> Response:
-    checkpoint = checkpoint_by_id(session, checkpoint_id)
+    checkpoint = there(checkpoint_by_id(session, checkpoint_id))
     return download(request, checkpoint.prefix, listed(checkpoint.files, path))
 
 

@@ -53,6 +53,19 @@ def checkpoint_by_id(session: Session, checkpoint_id: int) -> Checkpoint:
     return checkpoint
 
 
+def there(checkpoint: Checkpoint) -> Checkpoint:
+    """The same, if its files can be had. Raises NotFound for one that was deleted."""
+    if checkpoint.deleted_at is not None:
+        raise NotFound(
+            _(
+                "%(name)s v%(version)s was deleted; its files are gone.",
+                name=checkpoint.name,
+                version=checkpoint.version,
+            )
+        )
+    return checkpoint
+
+
 def other_versions(session: Session, checkpoint: Checkpoint) -> Sequence[Checkpoint]:
     """The other versions of the same name, newest first."""
     same_name = (Checkpoint.name == checkpoint.name, Checkpoint.id != checkpoint.id, Checkpoint.deleted_at.is_(None))

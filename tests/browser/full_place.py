@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.access import Person
+from app.checkpoints import aliases
 from app.imports.service import import_file
 from app.judgments import service as judgments
 from app.kinds import Verdict
@@ -183,6 +184,10 @@ def _train(session: Session) -> dict[str, str]:
     _curves(session, done, 200)
     _curves(session, running, 130)
     checkpoint = trained.make_checkpoint(session, done, metrics=results)
+    aliases.point(session, Person(done.created_by, "", "admin"), checkpoint.name, "candidate", checkpoint.version)
+    running.facts = running.facts | {"started_from": checkpoint.exactly}
+    made = trained.make_run(session, dataset, state="finished", facts={"reference": checkpoint.exactly})
+    trained.make_checkpoint(session, made, name="everyday-second")
     return {
         "dataset": f"/datasets/{dataset.id}",
         "run": f"/runs/{done.id}",

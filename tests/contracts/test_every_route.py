@@ -88,6 +88,7 @@ PROGRAMS = {
     "POST /runs/{run_id}/cancel": Line("admins", "/runs/{run}/cancel", "train"),
     "GET /checkpoints": Line("admins", "/checkpoints", "read"),
     "GET /checkpoints/{checkpoint_id}": Line("admins", "/checkpoints/{checkpoint}", "read"),
+    "DELETE /checkpoints/{checkpoint_id}": Line("admins", "/checkpoints/{checkpoint}", "train"),
     "GET /checkpoints/{checkpoint_id}/files/{path:path}": Line(
         "admins", "/checkpoints/{checkpoint}/files/model.safetensors", "read"
     ),
@@ -176,6 +177,9 @@ BROWSERS = {
     "POST /runs/{run_id}/cancel": Line("admins", "/runs/{run}/cancel"),
     "GET /checkpoints": Line("admins", "/checkpoints"),
     "GET /checkpoints/{checkpoint_id}": Line("admins", "/checkpoints/{checkpoint}"),
+    "POST /checkpoints/{checkpoint_id}/aliases": Line("admins", "/checkpoints/{checkpoint}/aliases"),
+    "POST /checkpoints/{checkpoint_id}/aliases/remove": Line("admins", "/checkpoints/{checkpoint}/aliases/remove"),
+    "POST /checkpoints/{checkpoint_id}/delete": Line("admins", "/checkpoints/{checkpoint}/delete"),
 }
 
 

@@ -1,11 +1,16 @@
 """The pages of checkpoints."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select, update
 
 from app import db
-from app.models import User
-from tests.trained import make_checkpoint, make_run
+from app.models import Checkpoint, Project, User
+from app.models import Response as Sample
+from tests.judged import add_item
+from tests.trained import make_checkpoint, make_dataset, make_run
 
 
 @pytest.fixture
@@ -55,3 +60,58 @@ def test_it_asks_nobody_to_sign_in(nobody: TestClient, published: None):
 
 def test_it_says_when_there_is_no_such_checkpoint(ada_browser: TestClient):
     assert ada_browser.get("/checkpoints/9").status_code == 404
+
+
+def test_it_moves_aliases_and_tells_what_was_done(ada_browser: TestClient, published: None):
+    assert "Make it “production”" in ada_browser.get("/checkpoints/1").text
+    for alias in ("production", "eu-blue"):
+        moved = ada_browser.post("/checkpoints/1/aliases", data={"alias": alias})
+        assert moved.headers["location"] == "/checkpoints/1"
+    page = ada_browser.get("/checkpoints/1").text
+    assert "Make it “production”" not in page
+    assert "let “eu-blue” stand for v1" in page
+    assert "eu-blue" in ada_browser.get("/checkpoints").text
+    assert ada_browser.post("/checkpoints/1/aliases/remove", data={"alias": "eu-blue"}).status_code == 303
+    assert ada_browser.post("/checkpoints/1/aliases/remove", data={"alias": "eu-blue"}).status_code == 303
+    assert "took “eu-blue” away from v1" in ada_browser.get("/checkpoints/1").text
+
+
+def test_a_word_that_cannot_be_an_alias_is_shown_back_with_why(ada_browser: TestClient, published: None):
+    refused = ada_browser.post("/checkpoints/1/aliases", data={"alias": "v2"})
+    assert refused.status_code == 422
+    assert "cannot be an alias" in refused.text
+    assert 'value="v2"' in refused.text
+
+
+def test_it_draws_what_it_was_made_from_and_what_was_made_from_it(ada_browser: TestClient, published: None):
+    with db.work_unit() as session:
+        first = session.get_one(Checkpoint, 1)
+        second = make_checkpoint(
+            session, make_run(session, checkpoint_name="second", facts={"started_from": first.exactly})
+        )
+        facts = {"started_from": second.exactly, "scored_by": first.exactly}
+        third = make_checkpoint(session, make_run(session, checkpoint_name="third", facts=facts))
+        make_run(session, method="reward", state="failed", facts={"reference": second.exactly})
+    page = ada_browser.get(f"/checkpoints/{third.id}").text
+    assert page.index(f'href="/checkpoints/{second.id}">second v1</a>') < page.index('href="/checkpoints/1">')
+    page = ada_browser.get(f"/checkpoints/{second.id}").text
+    made = page[page.index("Made from it") :]
+    assert f'href="/checkpoints/{third.id}">third v1</a>' in made
+    assert "reward 4" in made
+    assert "keeps near it" in made
+    page = ada_browser.get("/checkpoints/1").text
+    assert "is scored by it" in page
+
+
+def test_it_names_the_datasets_frozen_of_what_it_wrote(ada_browser: TestClient, published: None):
+    with db.work_unit() as session:
+        project = session.scalars(select(Project)).one()
+        add_item(session, project, "Who?", ["I.", "Nobody."])
+        session.execute(update(Sample).values(model="tiebreak/pairs-dpo@v1"))
+        later = make_dataset(session, "later")
+        later.created_at = datetime.now(UTC) + timedelta(hours=1)
+    page = ada_browser.get("/checkpoints/1").text
+    made = page[page.index("Made from it") :]
+    assert "2 responses that it wrote" in made
+    assert f'href="/datasets/{later.id}">later v1</a>' in made
+    assert "pairs v1" not in made
