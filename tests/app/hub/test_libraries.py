@@ -24,7 +24,8 @@ pytestmark = [
 
 MODELS = """
 import torch
-from peft import PeftModel
+from huggingface_hub import snapshot_download
+from peft import AutoPeftModelForCausalLM, PeftModel
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 tokenizer = AutoTokenizer.from_pretrained("tiebreak/words", revision="v1")
@@ -36,8 +37,10 @@ assert reward.config.num_labels == 1
 ids = tokenizer(chat, return_tensors="pt").input_ids
 base = AutoModelForCausalLM.from_pretrained("tiebreak/words", subfolder="base")
 adapted = PeftModel.from_pretrained(base, "tiebreak/words", subfolder="adapter")
+alone = snapshot_download("tiebreak/words", allow_patterns="adapter/*") + "/adapter"
+with_its_base = AutoPeftModelForCausalLM.from_pretrained(alone)
 with torch.no_grad():
-    same = torch.allclose(adapted(ids).logits, policy(ids).logits, atol=1e-4)
+    same = all(torch.allclose(each(ids).logits, policy(ids).logits, atol=1e-4) for each in (adapted, with_its_base))
     assert same and reward(ids).logits.shape == (1, 1)
 print("loaded")
 """
@@ -95,7 +98,7 @@ def publish(name: str, kind: str, folder: Path) -> None:
 
 @pytest.fixture
 def models(shelf: Shelf, ada: User, tmp_path: Path) -> None:
-    """`words`, a policy with its adapter and its base, and `judge`, a reward model."""
+    """`words`, a policy with its adapter and its base, which is also `start`, and `judge`, a reward model."""
     tokenizer = starter.train_tokenizer(TEXTS, 300)
     policy = small_model("policy", tokenizer, lora_rank=2)
     folder = tmp_path / "words"
@@ -103,10 +106,12 @@ def models(shelf: Shelf, ada: User, tmp_path: Path) -> None:
     for name, weights in policy.adapted.named_parameters():
         if "lora_B" in name:
             weights.data.normal_(std=0.1)
+    policy.adapters_belong_to("tiebreak/start", "v1")
     save_adapter(policy, folder / "adapter")
     merged(policy).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     publish("words", "policy", folder)
+    publish("start", "policy", folder / "base")
     small_model("reward", tokenizer).network.save_pretrained(tmp_path / "judge")
     tokenizer.save_pretrained(tmp_path / "judge")
     publish("judge", "reward", tmp_path / "judge")
