@@ -13,6 +13,7 @@ from typing import Any
 from app.errors import BadInput
 from app.imports.found import LONGEST_RECORD_BYTES, Found
 from app.imports.transcripts import short
+from app.language import gettext
 
 _OF_RESPONSE = re.compile(r"(response|model|score|tier)_(\d{1,3})")
 # how `surrogateescape` keeps a byte that is not UTF-8
@@ -35,20 +36,24 @@ def _header(first: bytes) -> tuple[list[str], str]:
         separator = max(",;\t", key=words.count)
         columns = [name.strip().lower() for name in next(csv.reader([words], delimiter=separator), [])]
     except UnicodeDecodeError:
-        raise BadInput("the first line is not UTF-8; save the file as UTF-8") from None
+        raise BadInput(gettext("the first line is not UTF-8; save the file as UTF-8")) from None
     except csv.Error:
         raise BadInput(
-            "the first line is not CSV; if its lines end with CR alone, as on old Macs, save it with LF"
+            gettext("the first line is not CSV; if its lines end with CR alone, as on old Macs, save it with LF")
         ) from None
     has_responses = {"chosen", "rejected"} <= set(columns) or {"response_1", "response_2"} <= set(columns)
     if not has_responses:
         raise BadInput(
-            "this is none of NDJSON, a JSON array, Parquet or CSV with these columns on its first line: "
-            f"prompt, chosen, rejected or prompt, response_1, response_2, …; it begins with {short(words)}"
+            gettext(
+                "this is none of NDJSON, a JSON array, Parquet or CSV with these columns on its first line: %(columns)s or %(others)s; it begins with %(words)s",
+                columns="prompt, chosen, rejected",
+                others="prompt, response_1, response_2, …",
+                words=short(words),
+            )
         )
     doubled = sorted({name for name in columns if columns.count(name) > 1})
     if doubled:
-        raise BadInput(f"two columns are called “{doubled[0]}”; rename one of them")
+        raise BadInput(gettext("two columns are called “%(name)s”; rename one of them", name=doubled[0]))
     return columns, separator
 
 
@@ -73,7 +78,8 @@ def _rows(stream: io.BufferedReader, columns: Sequence[str], separator: str) -> 
         try:
             cells = next(reader, None)
         except csv.Error as problem:
-            yield Found(line, problem=f"not CSV: {problem}; this line and what comes after it was not read")
+            words = gettext("not CSV: %(problem)s; this line and what comes after it was not read", problem=problem)
+            yield Found(line, problem=words)
             break
         if cells is None:
             break
@@ -86,10 +92,15 @@ def _rows(stream: io.BufferedReader, columns: Sequence[str], separator: str) -> 
 def _row(line: int, columns: Sequence[str], cells: Sequence[str]) -> Found:
     if len(cells) != len(columns):
         return Found(
-            line, problem=f"there are {len(cells)} cells in this row, and {len(columns)} columns on the first line"
+            line,
+            problem=gettext(
+                "there are %(cells)s cells in this row, and %(columns)s columns on the first line",
+                cells=len(cells),
+                columns=len(columns),
+            ),
         )
     if any(_UNDECODED.search(cell) for cell in cells):
-        return Found(line, problem="not UTF-8; save the file as UTF-8")
+        return Found(line, problem=gettext("not UTF-8; save the file as UTF-8"))
     return Found(line, _record(dict(zip(columns, cells, strict=True))))
 
 

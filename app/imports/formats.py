@@ -17,10 +17,13 @@ from typing import Any
 
 from app.errors import BadRecord
 from app.imports.metadata import read_metadata
+from app.imports.placing import PLACING_KEYS, read_placing
 from app.imports.transcripts import kind_of, messages, prompt_of_text, short, text, transcript
-from app.prompts.groups import LARGEST_PRIORITY, GivenResponse, Group, Message, Placing
+from app.language import gettext
+from app.models.table import Json
+from app.pages import number
+from app.prompts.groups import GivenResponse, Group, Message, Placing
 
-PLACING_KEYS = ("gold", "training", "priority", "reserved_for")
 KNOWN = frozenset({"prompt", "responses", "chosen", "rejected", "id", "annotator", "metadata", *PLACING_KEYS})
 RESPONSE_KEYS = ("text", "model", "score", "tier", "sampling")
 LONGEST_NAME = 500
@@ -46,68 +49,33 @@ class Record:
 def recognise(value: Any) -> Record:
     """A record in our words. Raises BadRecord, which says what is missing or wrong and what to do."""
     if not isinstance(value, dict):
-        raise BadRecord(f"a record is an object {{…}}, this is {kind_of(value)}")
+        raise BadRecord(gettext("a record is an object {…}, this is %(kind)s", kind=kind_of(value)))
     given = {key: part for key, part in value.items() if part is not None}
     if "responses" in given:
         prompt, responses, tiers = _listed(given)
     elif "chosen" in given or "rejected" in given:
         prompt, responses, tiers = _chosen_and_rejected(given)
     else:
-        raise BadRecord("there are no “responses”, and no “chosen” and “rejected” either; a record needs one of them")
+        raise BadRecord(
+            gettext("there are no “responses”, and no “chosen” and “rejected” either; a record needs one of them")
+        )
     _check_differ(responses)
     group = Group(prompt, responses, _name(given, "id"), read_metadata(given, KNOWN))
     record = Record(group, tiers, _name(given, "annotator") or "", reserved_for=_name(given, "reserved_for") or "")
-    return replace(record, placing=_placing(given, record))
-
-
-def _placing(given: dict[str, Any], record: Record) -> Placing:
-    is_training = _yes(given, "training")
-    is_gold = _yes(given, "gold") or is_training
-    if is_gold and not record.tiers:
-        raise BadRecord(
-            "gold and training need the right answer: a “tier” for each response, or “chosen” and “rejected”"
-        )
-    if is_gold and record.reserved_for:
-        raise BadRecord("gold and training are for everybody; leave “reserved_for” out")
-    priority = given.get("priority")
-    if isinstance(priority, str):  # a table's cell
-        priority = _number_in(priority)
-    if isinstance(priority, bool) or not isinstance(priority, int | float | None):
-        raise BadRecord(f"“priority” must be a number, this is {kind_of(priority)}; below 0 is urgent")
-    if priority is not None and not abs(priority) <= LARGEST_PRIORITY:
-        raise BadRecord(
-            f"“priority” is {short(priority)}; give a number of at most {LARGEST_PRIORITY:g} or leave it out"
-        )
-    return Placing(record.tiers if is_gold else (), is_training, None if priority is None else float(priority))
-
-
-def _number_in(words: str) -> float | str | None:
-    try:
-        return float(words) if words.strip() else None
-    except ValueError:
-        return words
-
-
-def _yes(given: dict[str, Any], key: str) -> bool:
-    value = given.get(key, False)
-    if isinstance(value, str):  # a table's cell
-        value = {"true": True, "false": False, "": False}.get(value.strip().lower(), value)
-    if not isinstance(value, bool):
-        raise BadRecord(f"“{key}” must be true or false, this is {short(value)}; other things go into “metadata”")
-    return value
+    return replace(record, placing=read_placing(given, record.tiers, record.reserved_for))
 
 
 def _listed(given: dict[str, Any]) -> tuple[list[Message], tuple[GivenResponse, ...], tuple[int, ...]]:
     prompt = _prompt(given)
     listed = given["responses"]
     if not isinstance(listed, list):
-        raise BadRecord(f"“responses” must be a list, this is {kind_of(listed)}")
+        raise BadRecord(gettext("%(name)s must be a list, this is %(kind)s", name="“responses”", kind=kind_of(listed)))
     if len(listed) < 2:
-        raise BadRecord(f"“responses” has {len(listed)}; there is nothing to compare with fewer than 2")
+        raise BadRecord(gettext("“responses” has %(n)s; there is nothing to compare with fewer than 2", n=len(listed)))
     read = [_response(one, f"responses[{place}]") for place, one in enumerate(listed)]
     tiers = [tier for _, tier in read if tier is not None]
     if tiers and len(tiers) < len(read):
-        raise BadRecord("some responses have a tier and some have none; give one to each, or to none of them")
+        raise BadRecord(gettext("some responses have a tier and some have none; give one to each, or to none of them"))
     return prompt, tuple(response for response, _ in read), tuple(tiers)
 
 
@@ -115,22 +83,24 @@ def _prompt(given: dict[str, Any]) -> list[Message]:
     """The record's own prompt."""
     prompt = given.get("prompt")
     if prompt is None:
-        raise BadRecord("there is no “prompt”; every record needs one, as text or as a list of messages")
+        raise BadRecord(gettext("there is no “prompt”; every record needs one, as text or as a list of messages"))
     if isinstance(prompt, str):
         if not prompt.strip():
-            raise BadRecord("the “prompt” is empty; every record needs one")
+            raise BadRecord(gettext("the “prompt” is empty; every record needs one"))
         return prompt_of_text(text(prompt, "“prompt”"))
     if isinstance(prompt, list):
         return _checked(messages(prompt, "prompt"), "prompt")
-    raise BadRecord(f"“prompt” must be text or a list of messages, this is {kind_of(prompt)}")
+    raise BadRecord(gettext("“prompt” must be text or a list of messages, this is %(kind)s", kind=kind_of(prompt)))
 
 
 def _checked(prompt: list[Message], name: str) -> list[Message]:
     """The prompt, if it asks for a response of the assistant."""
     if not prompt or prompt[-1]["role"] not in {"user", "tool"}:
-        raise BadRecord(f"{name} does not end with a message of the user, so there is nothing to respond to")
+        raise BadRecord(
+            gettext("%(name)s does not end with a message of the user, so there is nothing to respond to", name=name)
+        )
     if any(not message["content"].strip() for message in prompt):
-        raise BadRecord(f"{name} holds an empty message; fill it in or take it out")
+        raise BadRecord(gettext("%(name)s holds an empty message; fill it in or take it out", name=name))
     return prompt
 
 
@@ -141,33 +111,59 @@ def _response(value: Any, name: str) -> tuple[GivenResponse, int | None]:
     if isinstance(value, dict) and "role" in value:
         (message,) = messages([value], name)
         if message["role"] != "assistant":
-            raise BadRecord(f"{name} is a message of the {message['role']}; a response is one of the assistant")
+            raise BadRecord(
+                gettext(
+                    "%(name)s is a message of the %(role)s; a response is one of the assistant",
+                    name=name,
+                    role=message["role"],
+                )
+            )
         value = message["content"]
     if isinstance(value, str):
         value = {"text": value}
     if not isinstance(value, dict) or value.get("text") is None:
-        raise BadRecord(f"{name} must be text or {{“text”: …}}, this is {kind_of(value)}")
+        raise BadRecord(
+            gettext("%(name)s must be text or {“text”: …}, this is %(kind)s", name=name, kind=kind_of(value))
+        )
     unknown = sorted(value.keys() - set(RESPONSE_KEYS))
     if unknown:
-        raise BadRecord(f"{name} has the unknown key {short(unknown[0])}; known are {', '.join(RESPONSE_KEYS)}")
+        raise BadRecord(
+            gettext(
+                "%(name)s has the unknown key %(key)s; known are %(keys)s",
+                name=name,
+                key=short(unknown[0]),
+                keys=", ".join(RESPONSE_KEYS),
+            )
+        )
     words = text(value["text"], name)
     if not words.strip():
-        raise BadRecord(f"{name} is empty; nobody can judge that, so take it out or fill it in")
-    sampling = value.get("sampling")
-    if sampling is not None and not isinstance(sampling, dict):
-        raise BadRecord(f"{name}.sampling must be an object, this is {kind_of(sampling)}")
-    sampling = None if sampling is None else read_metadata({"metadata": sampling}, KNOWN)
-    response = GivenResponse(words, _name(value, "model"), _score(value.get("score"), name), sampling)
+        raise BadRecord(gettext("%(name)s is empty; nobody can judge that, so take it out or fill it in", name=name))
+    response = GivenResponse(words, _name(value, "model"), _score(value.get("score"), name), _sampling(value, name))
     return response, _tier(value.get("tier"), name)
+
+
+def _sampling(value: dict[str, Any], name: str) -> Json | None:
+    given = value.get("sampling")
+    if given is None:
+        return None
+    if not isinstance(given, dict):
+        raise BadRecord(
+            gettext("%(name)s must be an object, this is %(kind)s", name=f"{name}.sampling", kind=kind_of(given))
+        )
+    return read_metadata({"metadata": given}, KNOWN)
 
 
 def _score(value: Any, name: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadRecord(f"{name}.score must be a number, this is {kind_of(value)}")
+        raise BadRecord(
+            gettext("%(name)s must be a number, this is %(kind)s", name=f"{name}.score", kind=kind_of(value))
+        )
     if not math.isfinite(value):
-        raise BadRecord(f"{name}.score is {value}; give a finite number or leave it out")
+        raise BadRecord(
+            gettext("%(name)s is %(value)s; give a finite number or leave it out", name=f"{name}.score", value=value)
+        )
     return float(value)
 
 
@@ -175,7 +171,13 @@ def _tier(value: Any, name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_TIER:
-        raise BadRecord(f"{name}.tier is {short(value)}; a tier is a whole number, the smallest is the best")
+        raise BadRecord(
+            gettext(
+                "%(name)s is %(value)s; a tier is a whole number, the smallest is the best",
+                name=f"{name}.tier",
+                value=short(value),
+            )
+        )
     return value
 
 
@@ -185,10 +187,19 @@ def _name(given: dict[str, Any], key: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise BadRecord(f"“{key}” must be text or a whole number, this is {kind_of(value)}")
+        raise BadRecord(
+            gettext("“%(key)s” must be text or a whole number, this is %(kind)s", key=key, kind=kind_of(value))
+        )
     words = text(str(value), f"“{key}”").strip()
     if len(words) > LONGEST_NAME:
-        raise BadRecord(f"“{key}” has {len(words):,} characters; {LONGEST_NAME} are allowed")
+        raise BadRecord(
+            gettext(
+                "%(name)s has %(n)s characters; %(most)s are allowed",
+                name=f"“{key}”",
+                n=number(len(words)),
+                most=LONGEST_NAME,
+            )
+        )
     return words or None
 
 
@@ -197,26 +208,34 @@ def _check_differ(responses: tuple[GivenResponse, ...]) -> None:
     for place, response in enumerate(responses, start=1):
         first = seen.setdefault(response.text.strip(), place)
         if first != place:
-            raise BadRecord(f"responses {first} and {place} are identical; there is nothing to choose between them")
+            raise BadRecord(
+                gettext(
+                    "responses %(first)s and %(second)s are identical; there is nothing to choose between them",
+                    first=first,
+                    second=place,
+                )
+            )
 
 
 def _chosen_and_rejected(given: dict[str, Any]) -> tuple[list[Message], tuple[GivenResponse, ...], tuple[int, ...]]:
     for name in ("chosen", "rejected"):
         if name not in given:
-            raise BadRecord(f"there is no “{name}”; chosen and rejected come together")
+            raise BadRecord(gettext("there is no “%(name)s”; chosen and rejected come together", name=name))
     prompt = _prompt(given) if "prompt" in given else None
     before, chosen = _parted(given["chosen"], "chosen", prompt)
     before_rejected, rejected = _parted(given["rejected"], "rejected", prompt)
     if before != before_rejected:
         raise BadRecord(
-            "the prompt differs between “chosen” and “rejected”; both must respond to the same conversation"
+            gettext("the prompt differs between “chosen” and “rejected”; both must respond to the same conversation")
         )
     if before:
-        prompt = _reconciled(prompt, _checked(before, "the conversation before the response"))
+        prompt = _reconciled(prompt, _checked(before, gettext("the conversation before the response")))
     if prompt is None:
         raise BadRecord(
-            "there is no “prompt”; without one, “chosen” and “rejected” must be conversations, as lists of messages or "
-            "as transcripts (“\\n\\nHuman: …\\n\\nAssistant: …”)"
+            gettext(
+                "there is no “prompt”; without one, “chosen” and “rejected” must be conversations, as lists of messages or as transcripts (“%(shape)s”)",
+                shape=r"\n\nHuman: …\n\nAssistant: …",
+            )
         )
     return prompt, (chosen, rejected), (1, 2)
 
@@ -237,6 +256,8 @@ def _reconciled(prompt: list[Message] | None, before: list[Message]) -> list[Mes
     """The conversation, which holds what `prompt` says and maybe more. Raises BadRecord when they contradict."""
     if prompt is not None and prompt != before and not (len(prompt) == 1 and prompt[0] in before):
         raise BadRecord(
-            "“prompt” is not in the conversation that “chosen” and “rejected” begin with; leave one of them out"
+            gettext(
+                "“prompt” is not in the conversation that “chosen” and “rejected” begin with; leave one of them out"
+            )
         )
     return before

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 
 from app.imports.found import LONGEST_RECORD_BYTES, Found
-from app.imports.json_lines import TOO_LONG, parsed
+from app.imports.json_lines import parsed, too_long
+from app.language import gettext
 
 # What may be passed over: whole strings and everything else that opens or closes nothing. Possessive, so nothing is
 # tried twice. Between elements a comma counts too.
@@ -78,7 +79,7 @@ class _Element:
             self.number += 1
             line = self.line + self.raw[: self.raw.find(words[:1])].count(b"\n")
             if self.is_too_long:
-                yield Found(line, problem=TOO_LONG, element=self.number)
+                yield Found(line, problem=too_long(), element=self.number)
             else:
                 yield parsed(words, line, self.number)
         self.line += self.raw.count(b"\n")
@@ -99,13 +100,15 @@ def array_elements(stream: io.BufferedReader) -> Iterator[Found]:
                 yield from _after(chunk[start:], stream, element.line)
                 return
         element.add(chunk[start:])
-    yield Found(element.line, problem="the file ends before this record or before the array does: its “]” is missing")
+    yield Found(
+        element.line, problem=gettext("the file ends before this record or before the array does: its “]” is missing")
+    )
 
 
 def _after(rest: bytes, stream: io.BufferedReader, line: int) -> Iterator[Found]:
     while rest:
         if rest.strip():
-            yield Found(line, problem="the array ends here; what comes after its “]” was not read")
+            yield Found(line, problem=gettext("the array ends here; what comes after its “]” was not read"))
             break
         rest = stream.read1(1 << 16)
     while stream.read1(1 << 16):

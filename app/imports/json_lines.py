@@ -6,8 +6,11 @@ from collections.abc import Iterator
 import orjson
 
 from app.imports.found import LONGEST_RECORD_BYTES, Found
+from app.language import gettext
 
-TOO_LONG = f"the record is longer than {LONGEST_RECORD_BYTES >> 20} MiB; split it up"
+
+def too_long() -> str:
+    return gettext("the record is longer than %(n)s MiB; split it up", n=LONGEST_RECORD_BYTES >> 20)
 
 
 def lines(stream: io.BufferedReader) -> Iterator[Found]:
@@ -16,7 +19,7 @@ def lines(stream: io.BufferedReader) -> Iterator[Found]:
     while raw := stream.readline(LONGEST_RECORD_BYTES + 1):
         number += 1
         if len(raw) > LONGEST_RECORD_BYTES:
-            yield Found(number, problem=TOO_LONG)
+            yield Found(number, problem=too_long())
             _pass_over_line(stream, raw)
         elif number == 1 and raw.strip() == b"{":
             yield _whole_file(stream, raw)
@@ -34,7 +37,8 @@ def _whole_file(stream: io.BufferedReader, first_line: bytes) -> Found:
     if len(raw) > LONGEST_RECORD_BYTES:
         while stream.read(1 << 16):
             pass
-        return Found(1, problem="the first object does not end on its line; put each record on a line of its own")
+        problem = gettext("the first object does not end on its line; put each record on a line of its own")
+        return Found(1, problem=problem)
     return parsed(raw, 1)
 
 
@@ -50,8 +54,9 @@ def _words(raw: bytes, problem: orjson.JSONDecodeError) -> str:
         raw.decode()
     except UnicodeDecodeError as found:
         column = len(raw[: found.start].rpartition(b"\n")[2].decode()) + 1
-        return f"not UTF-8 at column {column}; save the file as UTF-8"
+        return gettext("not UTF-8 at column %(n)s; save the file as UTF-8", n=column)
     if "depth" in problem.msg:
-        return "not readable: lists and objects are nested too deeply"
-    place = f"column {problem.colno}" if problem.lineno == 1 else f"line {problem.lineno} of the record"
-    return f"not JSON: {problem.msg}, at {place}"
+        return gettext("not readable: lists and objects are nested too deeply")
+    if problem.lineno == 1:
+        return gettext("not JSON: %(problem)s, at column %(n)s", problem=problem.msg, n=problem.colno)
+    return gettext("not JSON: %(problem)s, at line %(n)s of the record", problem=problem.msg, n=problem.lineno)

@@ -6,7 +6,9 @@ import orjson
 
 from app.errors import BadRecord
 from app.imports.transcripts import kind_of, short, text
+from app.language import gettext
 from app.models.table import Json
+from app.pages import number
 
 DEEPEST = 20
 LARGEST_BYTES = 200_000
@@ -18,7 +20,7 @@ def read_metadata(given: dict[str, Any], known: frozenset[str]) -> Json:
     if isinstance(own, str):
         own = _from_json(own)
     if not isinstance(own, dict):
-        raise BadRecord(f"“metadata” must be an object {{…}}, this is {kind_of(own)}")
+        raise BadRecord(gettext("“metadata” must be an object {…}, this is %(kind)s", kind=kind_of(own)))
     found = {key: value for key, value in given.items() if key not in known} | own
     for key, value in found.items():
         _check_key(key)
@@ -26,9 +28,15 @@ def read_metadata(given: dict[str, Any], known: frozenset[str]) -> Json:
     try:
         size = len(orjson.dumps(found))
     except TypeError as problem:
-        raise BadRecord(f"the metadata cannot be stored as JSON: {problem}") from None
+        raise BadRecord(gettext("the metadata cannot be stored as JSON: %(problem)s", problem=problem)) from None
     if size > LARGEST_BYTES:
-        raise BadRecord(f"the metadata has {size:,} bytes; {LARGEST_BYTES:,} are allowed, leave some of it out")
+        raise BadRecord(
+            gettext(
+                "the metadata has %(n)s bytes; %(most)s are allowed, leave some of it out",
+                n=number(size),
+                most=number(LARGEST_BYTES),
+            )
+        )
     return found
 
 
@@ -37,11 +45,13 @@ def _from_json(words: str) -> Any:
     try:
         return orjson.loads(words) if words.strip() else {}
     except orjson.JSONDecodeError:
-        raise BadRecord(f"“metadata” is not the JSON text of an object: {short(words)}") from None
+        raise BadRecord(
+            gettext("“metadata” is not the JSON text of an object: %(words)s", words=short(words))
+        ) from None
 
 
 def _check_key(key: str) -> None:
-    text(key, f"the key {short(key)}")
+    text(key, gettext("the key %(key)s", key=short(key)))
 
 
 def _check(value: Any, name: str, depth: int) -> None:
@@ -49,7 +59,9 @@ def _check(value: Any, name: str, depth: int) -> None:
         text(value, short(name))
     elif isinstance(value, dict | list):
         if depth == 0:
-            raise BadRecord(f"{short(name)} is nested deeper than {DEEPEST} levels; make it flatter")
+            raise BadRecord(
+                gettext("%(name)s is nested deeper than %(n)s levels; make it flatter", name=short(name), n=DEEPEST)
+            )
         for part in value.values() if isinstance(value, dict) else value:
             _check(part, name, depth - 1)
         if isinstance(value, dict):

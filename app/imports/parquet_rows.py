@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from app.errors import BadInput
 from app.imports.found import Found
 from app.imports.unpacking import too_large
+from app.language import gettext
 
 _ROWS_AT_ONCE = 50
 _UNREADABLE = (ValueError, OverflowError, pa.ArrowException)
@@ -39,7 +40,10 @@ def _opened(file: BinaryIO) -> Any:
         return pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
     except (pa.ArrowException, OSError, ValueError) as problem:
         raise BadInput(
-            f"the Parquet file is damaged or cut off; send it again, nothing was stored ({problem})"
+            gettext(
+                "the Parquet file is damaged or cut off; send it again, nothing was stored (%(problem)s)",
+                problem=problem,
+            )
         ) from None
 
 
@@ -52,8 +56,10 @@ def _check(table: Any, limit_bytes: int) -> None:
     names = set(table.schema_arrow.names)
     if not names & _MEANT:
         raise BadInput(
-            "the Parquet file needs the columns prompt and responses, or prompt, chosen and rejected; "
-            f"it has {', '.join(sorted(names)[:20]) or 'none'}"
+            gettext(
+                "the Parquet file needs the columns prompt and responses, or prompt, chosen and rejected; it has %(names)s",
+                names=", ".join(sorted(names)[:20]) or "–",
+            )
         )
 
 
@@ -70,7 +76,11 @@ def _rows(file: BinaryIO, table: Any, limit_bytes: int) -> Iterator[Found]:
                     yield found
         except (pa.ArrowException, OSError) as problem:
             raise BadInput(
-                f"the Parquet file is damaged after row {number}; send it again, nothing was stored ({problem})"
+                gettext(
+                    "the Parquet file is damaged after row %(n)s; send it again, nothing was stored (%(problem)s)",
+                    n=number,
+                    problem=problem,
+                )
             ) from None
 
 
@@ -99,8 +109,8 @@ def _alone(row: Any) -> Any:
 
 def _words(problem: Exception) -> str:
     if isinstance(problem, UnicodeDecodeError):
-        return "not UTF-8; store text as UTF-8"
-    return f"a value cannot be read: {problem}"
+        return gettext("not UTF-8; store text as UTF-8")
+    return gettext("a value cannot be read: %(problem)s", problem=problem)
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,7 @@ from app.imports.json_array import array_elements
 from app.imports.json_lines import lines
 from app.imports.parquet_rows import parquet_rows
 from app.imports.unpacking import unpacked
+from app.language import gettext
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -35,11 +36,11 @@ def records(file: BinaryIO, *, limit_bytes: int, media_type: str = "", name: str
         stream.read(len(_BOM))
         head = stream.peek(4)
     if not head:
-        raise BadInput("the file is empty; send records as NDJSON, a JSON array, CSV or Parquet")
+        raise BadInput(gettext("the file is empty; send records as NDJSON, a JSON array, CSV or Parquet"))
     if head.startswith(b"PAR1"):
         return parquet_rows(stream, limit_bytes)
     if head.startswith(_UTF16):
-        raise BadInput("the text is UTF-16; save it as UTF-8")
+        raise BadInput(gettext("the text is UTF-16; save it as UTF-8"))
     sign = _first_sign(stream)
     if sign == b"[":
         return array_elements(stream)

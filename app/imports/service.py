@@ -21,6 +21,7 @@ from app.imports.reading import records
 from app.imports.transcripts import printable
 from app.judgments.bulk import Fate, Judged, store_imported
 from app.kinds import Asked, Kind, Verdict, kind_named
+from app.language import gettext
 from app.models import Audit, Item, Membership, Project, User
 from app.models.table import Json
 from app.preference import dense, has_order
@@ -50,7 +51,7 @@ class Report:
     def fail(self, found: Found, message: str) -> None:
         self.failed += 1
         if len(self.errors) < MOST_ERRORS:
-            where = "" if found.element is None else f"record {found.element}: "
+            where = "" if found.element is None else gettext("record %(n)s:", n=found.element) + " "
             self.errors.append({"line": found.line, "message": where + printable(message)})
 
 
@@ -59,7 +60,9 @@ def import_file(session: Session, project: Project, person: Person, path: Path) 
     try:
         file = path.open("rb")
     except OSError as problem:
-        raise BadInput(f"{path} cannot be read: {problem.strerror}", field="file") from None
+        raise BadInput(
+            gettext("%(path)s cannot be read: %(problem)s", path=path, problem=problem.strerror), field="file"
+        ) from None
     with file:
         stream = records(file, limit_bytes=upload_limit_bytes(), name=path.name)
         return import_records(session, project, person, stream, source=path.name)
@@ -106,7 +109,9 @@ def _wait_for_turn(session: Session, project: Project) -> None:
             session.execute(text("SELECT set_config('lock_timeout', '0', true)"))
     except OperationalError as problem:
         if isinstance(problem.orig, LockNotAvailable):
-            raise Conflict("another import into this project is still going on; try again when it is done") from None
+            raise Conflict(
+                gettext("another import into this project is still going on; try again when it is done")
+            ) from None
         raise
 
 
@@ -125,7 +130,12 @@ def _import_batch(
     for (found, record), item in zip(kept, stored, strict=True):
         if item is None:
             name = record.group.external_id
-            report.fail(found, f"the id “{name}” belongs to an item with other content already; give this one its own")
+            report.fail(
+                found,
+                gettext(
+                    "the id “%(name)s” belongs to an item with other content already; give this one its own", name=name
+                ),
+            )
         else:
             placed.append((found, record, item))
     placed = list(_as_gold(session, placed, report))
@@ -137,7 +147,10 @@ def _import_batch(
         fate = next(fates) if record.is_judged else None
         if fate is Fate.CONTRADICTS:
             who = record.annotator or UNNAMED
-            report.fail(found, f"“{who}” has judged these responses otherwise already; name another “annotator”")
+            report.fail(
+                found,
+                gettext("“%(who)s” has judged these responses otherwise already; name another “annotator”", who=who),
+            )
             continue
         report.imported += item.is_new
         report.duplicates += not item.is_new
@@ -162,7 +175,10 @@ def _reserved(
         else:
             report.fail(
                 found,
-                f"“reserved_for”: nobody with the address {record.reserved_for} may judge here; let them in first",
+                gettext(
+                    "“reserved_for”: nobody with the address %(email)s may judge here; let them in first",
+                    email=record.reserved_for,
+                ),
             )
 
 
@@ -175,9 +191,11 @@ def _as_gold(session: Session, placed: Sequence[_Placed], report: Report) -> Ite
         if item.id not in golds or not record.placing.gold:
             yield found, record, item
         elif gold is None:
-            report.fail(found, "this item is there already and is not gold; make it a known answer on its page")
+            report.fail(
+                found, gettext("this item is there already and is not gold; make it a known answer on its page")
+            )
         elif gold != right_answer(dict(zip(item.response_ids, record.tiers, strict=True))):
-            report.fail(found, "this item is gold already, with another answer; change it on its page")
+            report.fail(found, gettext("this item is gold already, with another answer; change it on its page"))
         else:
             yield found, record, item
 
@@ -202,8 +220,15 @@ def _check_fits(record: Record, kind: Kind, project: Project) -> None:
     count = len(record.group.responses)
     if count not in kind.SIZES:
         low, high = kind.SIZES.start, kind.SIZES.stop - 1
-        wanted = f"exactly {low}" if low == high else f"{low} to {high}"
-        raise BadRecord(f"this record has {count} responses; a project of the kind “{kind.NAME}” takes {wanted}")
+        wanted = gettext("exactly %(n)s", n=low) if low == high else gettext("%(low)s to %(high)s", low=low, high=high)
+        raise BadRecord(
+            gettext(
+                "this record has %(n)s responses; a project of the kind “%(kind)s” takes %(wanted)s",
+                n=count,
+                kind=kind.NAME,
+                wanted=wanted,
+            )
+        )
     if record.tiers:
         places = [UUID(int=place) for place in range(count)]
         kind.check(_verdict(record, places), places, Asked(project.outcomes))

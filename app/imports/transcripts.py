@@ -8,6 +8,8 @@ import re
 from typing import Any
 
 from app.errors import BadRecord
+from app.language import gettext
+from app.pages import number
 from app.prompts.groups import Message
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -22,19 +24,40 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 def text(value: Any, name: str) -> str:
     """A text that can be stored and read. Empty is for the caller to judge. Raises BadRecord."""
     if not isinstance(value, str):
-        raise BadRecord(f"{name} must be text, this is {kind_of(value)}")
+        raise BadRecord(gettext("%(name)s must be text, this is %(kind)s", name=name, kind=kind_of(value)))
     if len(value) > LONGEST_TEXT:
-        raise BadRecord(f"{name} has {len(value):,} characters; {LONGEST_TEXT:,} are allowed, shorten it")
+        raise BadRecord(
+            gettext(
+                "%(name)s has %(n)s characters; %(most)s are allowed, shorten it",
+                name=name,
+                n=number(len(value)),
+                most=number(LONGEST_TEXT),
+            )
+        )
     found = _UNSTORABLE.search(value)
     if found is not None:
-        what = "a NUL character" if found.group() == "\0" else "half of a surrogate pair"
-        raise BadRecord(f"{name} holds {what} at position {found.start() + 1}; take it out")
+        what = gettext("a NUL character") if found.group() == "\0" else gettext("half of a surrogate pair")
+        raise BadRecord(
+            gettext(
+                "%(name)s holds %(what)s at position %(position)s; take it out",
+                name=name,
+                what=what,
+                position=found.start() + 1,
+            )
+        )
     return value
 
 
 def kind_of(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
-    return names.get(type(value), "a number" if isinstance(value, int | float) else f"a {type(value).__name__}")
+    """What a value of JSON is called."""
+    names = {
+        dict: gettext("an object"),
+        list: gettext("a list"),
+        str: gettext("text"),
+        bool: gettext("true or false"),
+        type(None): gettext("nothing"),
+    }
+    return names.get(type(value), gettext("a number"))
 
 
 def transcript(words: str) -> list[Message] | None:
@@ -61,19 +84,30 @@ def prompt_of_text(words: str) -> list[Message]:
 def messages(value: list[Any], name: str) -> list[Message]:
     """A list of {role, content} as it is stored. An empty system message says nothing and is left out."""
     if not value:
-        raise BadRecord(f"{name} is an empty list; it needs at least one message")
+        raise BadRecord(gettext("%(name)s is an empty list; it needs at least one message", name=name))
     if len(value) > MOST_MESSAGES:
-        raise BadRecord(f"{name} has {len(value):,} messages; {MOST_MESSAGES} are allowed")
+        raise BadRecord(
+            gettext(
+                "%(name)s has %(n)s messages; %(most)s are allowed", name=name, n=number(len(value)), most=MOST_MESSAGES
+            )
+        )
     read = [_message(one, f"{name}[{place}]") for place, one in enumerate(value)]
     return [one for one in read if one["content"].strip() or one["role"] != "system"]
 
 
 def _message(value: Any, name: str) -> Message:
     if not isinstance(value, dict) or "role" not in value or "content" not in value:
-        raise BadRecord(f"{name} must be a message, {{“role”: …, “content”: …}}")
+        raise BadRecord(gettext("%(name)s must be a message, {“role”: …, “content”: …}", name=name))
     role = value["role"]
     if role not in ROLES:
-        raise BadRecord(f"{name} has the unknown role {short(role)}; the roles are {', '.join(ROLES)}")
+        raise BadRecord(
+            gettext(
+                "%(name)s has the unknown role %(role)s; the roles are %(roles)s",
+                name=name,
+                role=short(role),
+                roles=", ".join(ROLES),
+            )
+        )
     return {"role": role, "content": text(value["content"], f"{name}.content")}
 
 

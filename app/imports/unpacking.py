@@ -6,17 +6,18 @@ import zlib
 from typing import BinaryIO
 
 from app.errors import BadInput, TooLarge
-from app.language import gettext
+from app.language import gettext, marked
 from app.pages import number
 
 GZIP = b"\x1f\x8b"
 MOST_LAYERS = 2
 _OTHER_PACKING = {
-    b"PK\x03\x04": "a zip archive or an Excel workbook; unpack it, or save the sheet as CSV",
-    b"\x28\xb5\x2f\xfd": "packed by zstd; unpack it or use gzip",
-    b"BZh": "packed by bzip2; unpack it or use gzip",
-    b"\xfd7zXZ": "packed by xz; unpack it or use gzip",
+    b"PK\x03\x04": marked("this file is a zip archive or an Excel workbook; unpack it, or save the sheet as CSV"),
+    b"\x28\xb5\x2f\xfd": marked("this file is packed by zstd; unpack it or use gzip"),
+    b"BZh": marked("this file is packed by bzip2; unpack it or use gzip"),
+    b"\xfd7zXZ": marked("this file is packed by xz; unpack it or use gzip"),
 }
+_PACKED_AGAIN = {GZIP: marked("this file is packed by gzip again and again; unpack it")}
 
 
 class Metered(io.RawIOBase):
@@ -69,7 +70,7 @@ def unpacked(file: BinaryIO, limit_bytes: int) -> io.BufferedReader:
             break
         stream = io.BufferedReader(Metered(gzip.GzipFile(fileobj=stream), limit_bytes), 1 << 16)
     head = stream.peek(8)
-    for magic, words in _OTHER_PACKING.items() | {GZIP: "packed by gzip again and again; unpack it"}.items():
+    for magic, words in (_OTHER_PACKING | _PACKED_AGAIN).items():
         if head.startswith(magic):
-            raise BadInput(f"this file is {words}")
+            raise BadInput(gettext(words))
     return stream

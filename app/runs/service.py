@@ -157,7 +157,11 @@ def method_named(session: Session, name: str) -> Method:
             ),
             field="method",
         )
-    raise NoTrainer(_("No trainer is running. Start one with `tiebreak worker train`, then order the run again."))
+    raise NoTrainer(
+        _(
+            "No trainer is running. If this place has just been started, wait half a minute and order the run again; otherwise start one with `tiebreak worker train`."
+        )
+    )
 
 
 def check_dataset(method: Method, dataset: Dataset, settings: Mapping[str, Any]) -> None:

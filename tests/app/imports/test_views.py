@@ -104,3 +104,12 @@ def test_it_shows_only_imports_of_the_project(ada_browser: TestClient):
     assert ada_browser.get(place.replace("words", "other")).status_code == 404
     assert ada_browser.get("/projects/words/imports/999").status_code == 404
     assert ada_browser.get("/projects/words/imports/0").status_code == 422
+
+
+def test_what_is_wrong_is_said_in_the_language_of_whoever_imports(ada_browser: TestClient):
+    queued(items=0)
+    ada_browser.headers["accept-language"] = "de"
+    answer = pasted(ada_browser, '[["no", "record"], {"prompt": 7, "responses": ["a", "b"]}]')
+    page = ada_browser.get(answer.headers["location"]).text
+    assert "Eintrag 1: ein Eintrag ist ein Objekt" in page
+    assert "Text oder eine Liste von Nachrichten sein, dies ist eine Zahl" in page
