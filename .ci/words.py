@@ -51,14 +51,13 @@ def _add(
 
 
 def announced(tree: ast.Module) -> Iterator[str]:
-    """What a trainer says of itself: the title of a method, the help of its settings, and the stages of a run."""
+    """What a trainer says of itself: the title of a method, the help of its settings, its presets, and the stages of a run."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and "TITLE" in ast.unparse(node.targets[0]):
             yield dict(zip(_names(node.targets[0]), _values(node.value), strict=True))["TITLE"]
         if isinstance(node, ast.Call):
-            yield from (
-                ast.literal_eval(one.value) for one in node.keywords if one.arg == "help" and _is_text(one.value)
-            )
+            said = {"help", "name"} if getattr(node.func, "id", "") == "Preset" else {"help"}
+            yield from (ast.literal_eval(one.value) for one in node.keywords if one.arg in said and _is_text(one.value))
             if getattr(node.func, "attr", "") == "stage" and _is_text(node.args[0]):
                 yield ast.literal_eval(node.args[0])
 

@@ -53,6 +53,28 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """Its left upper corner and its size, in units of the drawing, and its words."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A histogram. `limit` is where a line stands, if it stands within the drawing."""
+
+    title: str
+    bars: tuple[Bar, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Scale:
     """Where a point stands in the drawing."""
 
@@ -93,6 +115,25 @@ def draw(
         tuple(_line(name, curves[name], finite[name], scale, is_smooth=is_smooth) for name in finite),
         tuple(Tick(scale((x, levels[0]))[0], words) for x, words in marks.items()),
         tuple(Tick(scale((steps[0], y))[1], _words(y)) for y in levels),
+    )
+
+
+def bars(title: str, counts: Sequence[int], width: float, *, limit: float | None = None) -> Bars:
+    """A histogram whose bins are all `width` wide, the first beginning at 0; `limit` is a value that is marked."""
+    end = len(counts) * width
+    levels = [level for level in ticks(0.0, float(max(1, *counts)), n=4) if level.is_integer()]
+    scale = _Scale((0.0, end), (0.0, levels[-1]))
+    drawn = []
+    for place, count in enumerate(counts):
+        (left, top), (right, bottom) = scale((place * width, count)), scale(((place + 1) * width, 0.0))
+        words = f"{_words(place * width)}–{_words((place + 1) * width - 1)}: {_words(count)}"
+        drawn.append(Bar(left, top, max(0.5, round(right - left - 1, 1)), round(bottom - top, 1), words))
+    return Bars(
+        title,
+        tuple(drawn),
+        tuple(Tick(scale((x, 0.0))[0], _words(x)) for x in ticks(0.0, end, n=4) if x <= end),
+        tuple(Tick(scale((0.0, level))[1], _words(level)) for level in levels),
+        scale((limit, 0.0))[0] if limit is not None and limit <= end else None,
     )
 
 
@@ -148,4 +189,4 @@ def _spread(values: Sequence[float]) -> Range:
 
 def _words(value: float) -> str:
     """Short enough for an axis: 0.25, 1,500, 2e-05."""
-    return number(value) if value.is_integer() and abs(value) < 1e6 else decimal(f"{value:.4g}")
+    return number(value) if float(value).is_integer() and abs(value) < 1e6 else decimal(f"{value:.4g}")

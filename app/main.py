@@ -35,6 +35,7 @@ from app.prompts import views as prompts_views
 from app.queue import api as queue_api
 from app.runs import api as runs_api
 from app.runs import launch_api as runs_launch_api
+from app.runs import launch_views as runs_launch_views
 from app.runs import views as runs_views
 from app.settings import ROOT
 
@@ -69,6 +70,7 @@ PAGES: tuple[APIRouter, ...] = (
     mine.router,
     imports_views.router,
     datasets_views.router,
+    runs_launch_views.router,
     runs_views.router,
     checkpoints_views.router,
 )

@@ -38,6 +38,11 @@ METHODS = [
         "settings": [*SHARED, LOSS, BETA],
     },
 ]
+PRESETS = [
+    {"name": "quick look", "help": "Few steps.", "settings": {"max_steps": 30}},
+    {"name": "careful", "help": "More of it.", "settings": {"seed": 3}},
+]
+ANNOUNCED = [one | {"objective": r"-\log \sigma(s_i - s_j)", "presets": PRESETS} for one in METHODS]
 COUNTS = {
     "train": {"prompts": 30, "groups": 31, "tuples": 30, "outcomes": {"ranked": 30, "tie": 1}},
     "test": {"prompts": 10, "groups": 10, "tuples": 10, "outcomes": {"ranked": 10}},

@@ -8,6 +8,7 @@ import orjson
 
 from app.errors import BadInput
 from app.language import gettext as _
+from app.pages import decimal
 from app.runs.methods import Method, Setting
 
 PREFIX = "set."
@@ -31,6 +32,21 @@ class Field:
         return self.setting.name.replace("_", " ").capitalize()
 
     @property
+    def help(self) -> str:
+        """What it is for, its default, and its range."""
+        setting = self.setting
+        told = [_(setting.help)] if setting.help else []
+        told.append(_("Default: %(value)s.", value=words(setting.default)))
+        if setting.low is not None and setting.high is not None:
+            low, high = (decimal(f"{bound:.15g}") for bound in (setting.low, setting.high))
+            told.append(_("From %(low)s to %(high)s.", low=low, high=high))
+        return " ".join(told)
+
+    @property
+    def is_default(self) -> bool:
+        return self.value == words(self.setting.default)
+
+    @property
     def is_number(self) -> bool:
         return self.setting.type in {"int", "float"}
 
@@ -45,6 +61,30 @@ def fields(method: Method, typed: Mapping[str, str], mistake: BadInput | None = 
         )
         for setting in method.settings
     ]
+
+
+PRESET, SHOWN = "preset", "preset_shown"
+"""In the form: the preset that was chosen, and the one that its inputs show already."""
+
+
+def settled(method: Method, typed: Mapping[str, str]) -> dict[str, str]:
+    """What was typed, with a preset that was only just chosen put into the inputs of its settings.
+
+    Only then, so that what somebody changes afterwards stays; and here, so that a browser without scripts need not ask first.
+    """
+    chosen, settled = typed.get(PRESET, ""), dict(typed)
+    if chosen != typed.get(SHOWN, chosen):
+        presets = {each.name: each.settings for each in method.presets}
+        touched = {name for settings in presets.values() for name in settings}
+        for setting in method.settings:
+            if setting.name in touched:
+                settled[PREFIX + setting.name] = words(presets.get(chosen, {}).get(setting.name, setting.default))
+    return settled | {SHOWN: chosen}
+
+
+def typed_like(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Settings of a run as somebody would type them."""
+    return {PREFIX + name: words(value) for name, value in settings.items()}
 
 
 def words(value: Any) -> str:
@@ -84,3 +124,11 @@ def value_of(text: str) -> Any:
     except orjson.JSONDecodeError:
         return text
     return value if isinstance(value, bool | int | float) else text
+
+
+def priority_typed(typed: Mapping[str, str]) -> int:
+    """Raises BadInput for what is no whole number; nothing typed is 0."""
+    value = value_of(typed.get("priority", "").strip() or "0")
+    if type(value) is not int:
+        raise BadInput(_("A priority is a whole number."), field="priority")
+    return value

@@ -70,10 +70,19 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Preset:
+    """Settings that go together; the others stay at their defaults."""
+
+    name: str
+    help: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     """`kind` is what it makes, a policy or a reward model; `needs` what a group must have: a "best" or an "order".
 
-    `ties_teach` are the choices of settings under which a group of nothing but ties will do for an order.
+    `objective` is what is made small, in LaTeX. `ties_teach` are the choices of settings under which a group of nothing but ties will do for an order.
     """
 
     name: str
@@ -82,6 +91,8 @@ class Method:
     needs: str
     settings: tuple[Setting, ...]
     ties_teach: tuple[Mapping[str, str], ...] = ()
+    objective: str = ""
+    presets: tuple[Preset, ...] = ()
 
     def learns_from_ties(self, chosen: Mapping[str, Any]) -> bool:
         """Whether ties teach something under these settings, defaults filled in."""
@@ -120,6 +131,8 @@ def read_methods(announced: Sequence[Mapping[str, Any]]) -> list[Method]:
             needs=one["needs"],
             settings=tuple(_read_setting(setting) for setting in one["settings"]),
             ties_teach=tuple(one.get("ties_teach") or ()),
+            objective=one.get("objective", ""),
+            presets=tuple(Preset(**each) for each in one.get("presets") or ()),
         )
         for one in announced
     ]

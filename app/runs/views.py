@@ -1,6 +1,6 @@
-"""Pages: the runs, the form that launches one, and one of them live."""
+"""Pages: the runs, and one of them live."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,26 +10,18 @@ from sqlalchemy.orm import Session
 
 from app.access import Admin, Person
 from app.charts import Chart
-from app.datasets.queries import dataset_named, newest_datasets
 from app.db import SessionDep
-from app.errors import BadInput, Mistake
-from app.forms import Fields
 from app.keyset import After, Limit, cut
-from app.language import gettext as _
-from app.models import Dataset, Run, Trainer, User
+from app.models import Run, Trainer, User
 from app.pages import Page, go_to, is_fragment_wanted, render
 from app.run_states import OVER
-from app.runs.base_model import BLANK, STARTER
 from app.runs.curves import charts
 from app.runs.diagnosis import Finding, diagnose
-from app.runs.form import Field, fields, settings_typed, words
-from app.runs.methods import Method
+from app.runs.form import words
 from app.runs.queries import (
     Listed,
     announced,
-    checkpoint_names,
     curve,
-    is_being_made,
     listed_run,
     live_trainers,
     run_by_id,
@@ -37,7 +29,6 @@ from app.runs.queries import (
     runs_page,
 )
 from app.runs.results import Results, facts_in_words, results_in_words
-from app.runs.service import method_named, order_run
 from app.runs.verbs import cancel_run
 
 router = APIRouter()
@@ -48,20 +39,6 @@ class RunsPage(Page):
     runs: Sequence[Listed]
     next_after: int | None
     trainers: Sequence[Trainer]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaunchPage(Page):
-    """`method` is the chosen one; without any announced method there is only a sentence to show."""
-
-    trainers: Sequence[Trainer]
-    methods: Sequence[Method]
-    method: Method | None
-    fields: Sequence[Field]
-    datasets: Sequence[Dataset]
-    bases: Sequence[str]
-    typed: Mapping[str, str]
-    mistake: Mistake | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,71 +64,6 @@ def runs(request: Request, session: SessionDep, person: Admin, after: After = No
     page = cut(runs_page(session, after=after, limit=limit), limit, key=lambda row: row.run.id)
     shown = RunsPage(person=person, runs=page.rows, next_after=page.next_after, trainers=live_trainers(session))
     return render(request, "runs/runs.html", shown)
-
-
-def launch_page(
-    session: Session, person: Person, typed: Mapping[str, str], mistake: Mistake | None = None
-) -> LaunchPage:
-    methods = announced(session).known
-    chosen = methods.get(typed.get("method", "")) or next(iter(methods.values()), None)
-    wrong = mistake if isinstance(mistake, BadInput) else None
-    return LaunchPage(
-        person=person,
-        trainers=live_trainers(session),
-        methods=list(methods.values()),
-        method=chosen,
-        fields=fields(chosen, typed, wrong) if chosen is not None else (),
-        datasets=newest_datasets(session),
-        bases=_bases(session, chosen),
-        typed=typed,
-        mistake=mistake,
-    )
-
-
-def _bases(session: Session, method: Method | None) -> list[str]:
-    """What the base model's input suggests; anything else that `base_model.py` knows can be typed."""
-    there = [name for name, kind in checkpoint_names(session) if not (method and method.kind != kind == "reward")]
-    starter = [STARTER] if STARTER not in there and is_being_made(session, STARTER) else []
-    blank = [BLANK] if method is not None and method.name == "sft" else []
-    return sorted({*starter, *there}, key=lambda name: name != STARTER) + blank
-
-
-@router.get("/runs/new")
-def new_run(request: Request, session: SessionDep, person: Admin) -> Response:
-    return render(request, "runs/new_run.html", launch_page(session, person, dict(request.query_params)))
-
-
-@router.get("/runs/new/launch_form")
-def launch_form(request: Request, session: SessionDep, person: Admin) -> Response:
-    """The form for the method that was chosen, with what was typed so far."""
-    return render(request, "runs/_launch_form.html", launch_page(session, person, dict(request.query_params)))
-
-
-@router.post("/runs")
-def start_run(request: Request, session: SessionDep, person: Admin, typed: Fields) -> Response:
-    try:
-        run_id = _order(session, person, typed)
-    except Mistake as mistake:
-        page = launch_page(session, person, typed, mistake)
-        template = "runs/_launch_form.html" if is_fragment_wanted(request) else "runs/new_run.html"
-        return render(request, template, page, status=422)
-    return go_to(request, f"/runs/{run_id}")
-
-
-def _order(session: Session, person: Person, typed: Mapping[str, str]) -> int:
-    method = method_named(session, typed.get("method", ""))
-    if not typed.get("dataset"):
-        raise BadInput(_("Choose a dataset."), field="dataset")
-    run = order_run(
-        session,
-        person,
-        method=method.name,
-        dataset=dataset_named(session, typed["dataset"]),
-        base_model=typed.get("base_model", "").strip(),
-        settings=settings_typed(method, typed),
-        name=typed.get("name", "").strip() or None,
-    )
-    return run.id
 
 
 def run_page(session: Session, person: Person, run_id: int) -> RunPage:

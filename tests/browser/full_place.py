@@ -128,9 +128,31 @@ SAMPLES = [
 ]
 
 
+LENGTHS = {"width": 20, "counts": [4, 11, 19, 24, 17, 9, 4, 2, 1, 1], "median": 71, "p95": 141, "longest": 199}
+PREFLIGHT = {
+    "started_from": "starter v1, manifest " + "ab" * 32,
+    "device": "CPU, 2 threads",
+    "prompts": "each prompt once for all its responses",
+    "parameters": 1_014_720,
+    "learning": 1_014_720,
+    "model_length": 2048,
+    "max_length": 150,
+    "groups": {"train": 92, "used": 92, "looked_at": 92, "test": 12},
+    "lengths": dict.fromkeys(("prompt", "response", "together"), LENGTHS),
+    "truncation": {"prompts_cut": 4, "responses_cut": 3, "groups_dropped": 2},
+    "time": {
+        "seconds": 96.0,
+        "steps": 8,
+        "seconds_per_step": 9.0,
+        "parts": {"start": 8.0, "reference": 4.0, "training": 72.0, "measuring": 11.0, "publishing": 1.0},
+    },
+    "memory": {"bytes": 9.1e9, "available": 8e9, "fits": False, "weights": 4e6, "activations": 8e9, "programs": 5e8},
+}
+
+
 def _train(session: Session) -> dict[str, str]:
     now = datetime.now(UTC)
-    trained.make_trainer(session, "desk")
+    trained.make_trainer(session, "desk", methods=trained.ANNOUNCED)
     dataset = trained.make_dataset(session, "everyday")
     results = {
         "before": {"accuracy": 0.5, "margin": 0.0, "right_answers": 0.46, "answer_tokens": 9.0, "samples": SAMPLES[:1]},
@@ -181,6 +203,7 @@ def _train(session: Session) -> dict[str, str]:
         session, dataset, state="failed", error=FAILURE, attempt=2, started_at=now, finished_at=now
     )
     trained.make_run(session, dataset, checkpoint_name="everyday-sft", method="sft")
+    trained.make_preflight(session, dataset, method="dpo", state="answered", answer=PREFLIGHT)
     _curves(session, done, 200)
     _curves(session, running, 130)
     checkpoint = trained.make_checkpoint(session, done, metrics=results)

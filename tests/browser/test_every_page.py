@@ -40,6 +40,7 @@ ADAS = {
     "dataset_new": "/datasets/new",
     "runs": "/runs",
     "run_new": "/runs/new",
+    "run_new_checked": "/runs/new?preflight=1&preset=careful",
     "checkpoints": "/checkpoints",
     "people": "/people",
     "account": "/account",
@@ -53,6 +54,7 @@ PARTS = {
     "/people/passwords": "leads to /people",
     "/projects/{slug}/invitations": "leads to the people of a project",
     "/runs/new/launch_form": "part of /runs/new",
+    "/runs/preflight/{preflight_id}": "part of /runs/new",
     "/runs/{run_id}/progress": "part of /runs/{run_id}",
 }
 # What readers may set for themselves (WCAG 1.4.12).

@@ -15,8 +15,8 @@ from worker.batches import Batch
 from worker.groups import Group
 from worker.methods import dpo, grpo_offline, reward, sft
 from worker.methods.settings import NO_REFERENCE as NO_REFERENCE
+from worker.methods.settings import PRESETS, Choices, Training, describe_settings
 from worker.methods.settings import START as START
-from worker.methods.settings import Choices, Training, describe_settings
 from worker.methods.settings import read_settings as read_fields
 from worker.methods.tally import Tally
 from worker.policy import Kind, Model
@@ -27,11 +27,12 @@ class Method(Protocol):
 
     Where it is "order", ``TIES_TEACH`` lists the choices of settings under which groups of nothing but ties will do as well.
     ``reference`` says whose log-probabilities stand in a batch as ``reference_GK``: ``START`` for the start model, the
-    name of a checkpoint, or ``NO_REFERENCE``.
+    name of a checkpoint, or ``NO_REFERENCE``. ``OBJECTIVE`` is what is made small, in LaTeX, for the first choice of every setting.
     """
 
     NAME: str
     TITLE: str
+    OBJECTIVE: str
     KIND: Kind
     NEEDS: str
     TIES_TEACH: Choices
@@ -71,6 +72,8 @@ def describe(method: Method) -> dict[str, Any]:
     return {
         "name": method.NAME,
         "title": method.TITLE,
+        "objective": method.OBJECTIVE,
+        "presets": [{"name": each.name, "help": each.help, "settings": each.settings} for each in PRESETS],
         "kind": method.KIND,
         "needs": method.NEEDS,
         "ties_teach": list(method.TIES_TEACH),

@@ -42,6 +42,10 @@ from worker.methods.tally import Tally
 from worker.policy import Kind, Model, logp
 
 NAME, TITLE = "dpo", "Direct preference optimisation"
+OBJECTIVE = (
+    r"\mathcal{L}(\theta) = -\frac{1}{|\{i \succ j\}|} \sum_{i \succ j} \log \sigma(s_i - s_j), \qquad "
+    r"s_i = \beta \log \frac{\pi_\theta(a_i \mid x)}{\pi_{\mathrm{ref}}(a_i \mid x)}"
+)
 KIND: Kind = "policy"
 NEEDS = "order"
 TIES_TEACH = TIES_AS_EVIDENCE

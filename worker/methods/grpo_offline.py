@@ -37,6 +37,10 @@ from worker.objectives.offline import log_ratio_penalty, pairwise_weights, rank_
 from worker.policy import Kind, Model, logp
 
 NAME, TITLE = "grpo_offline", "Offline GRPO on judged groups"
+OBJECTIVE = (
+    r"\mathcal{L}(\theta) = -\sum_i \hat{R}_i \, s_i, \qquad \sum_i \hat{R}_i = 0, \qquad "
+    r"s_i = \beta \log \frac{\pi_\theta(a_i \mid x)}{\pi_{\mathrm{ref}}(a_i \mid x)}"
+)
 KIND: Kind = "policy"
 NEEDS = "order"
 TIES_TEACH: Choices = ({"weights": "score"}, *({"weights": "pairwise"} | each for each in TIES_AS_EVIDENCE))

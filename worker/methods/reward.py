@@ -24,6 +24,7 @@ from worker.objectives.anchors import centring
 from worker.policy import Kind, Model, rewards
 
 NAME, TITLE = "reward", "Reward model"
+OBJECTIVE = r"\mathcal{L}(\varphi) = -\frac{1}{|\{i \succ j\}|} \sum_{i \succ j} \log \sigma\bigl(r_\varphi(x, a_i) - r_\varphi(x, a_j)\bigr)"
 KIND: Kind = "reward"
 NEEDS = "order"
 TIES_TEACH = TIES_AS_EVIDENCE

@@ -97,6 +97,30 @@ class Training:
         return IMPORTED
 
 
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Settings that go together, for whoever does not want to choose each of them; the others stay at their defaults."""
+
+    name: str
+    help: str
+    settings: dict[str, Any]
+
+
+PRESETS = (
+    Preset(
+        name="quick look",
+        help="Thirty steps at most and short texts: whether it works at all, not how good it gets.",
+        settings={"max_steps": 30, "max_length": 256},
+    ),
+    Preset(
+        name="careful",
+        help="Twice through the data in steps twice as large, so with less noise, and no text is cut: what is too long is left out.",
+        settings={"epochs": 2, "groups_per_step": 64, "max_length": 2048, "too_long": "drop"},
+    ),
+)
+"""The same for every method, since they are about settings that all share. Tried with every method by the contract test."""
+
+
 def read_settings(kind: type[Training], given: Mapping[str, Any]) -> Training:
     """The settings that a JSON object asks for, defaults filled in. Raises BadInput that names the field."""
     known = {item.name: item for item in fields(kind)}

@@ -21,6 +21,7 @@ from worker.methods.tally import Tally
 from worker.policy import Kind, Model, logp
 
 NAME, TITLE = "sft", "Supervised fine-tuning on the best responses"
+OBJECTIVE = r"\mathcal{L}(\theta) = -\frac{\sum_{(x, a)} \log \pi_\theta(a \mid x)}{\sum_{(x, a)} |a|}"
 KIND: Kind = "policy"
 NEEDS = "best"
 TIES_TEACH: Choices = ()

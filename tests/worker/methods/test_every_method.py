@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from app.errors import BadInput
+from app.reading.markdown import markdown
 from tests.small import CPU, GROUPS, group, small_model
 from worker import methods
 from worker.batches import EncodedGroup, collate
@@ -44,6 +45,15 @@ def test_its_description_survives_json_and_its_defaults_pass(method: Method):
         assert each["type"] in {"int", "float", "str"}
         assert each["type"] == "str" or each["low"] <= each["default"] <= each["high"]
         assert not each["choices"] or each["default"] in each["choices"]
+
+
+def test_its_objective_can_be_drawn_and_its_presets_are_settings_of_it(method: Method):
+    drawn = markdown(f"$${describe(method)['objective']}$$")
+    assert "<math" in drawn
+    assert "<code" not in drawn, "the formula is shown as its source"
+    for preset in describe(method)["presets"]:
+        assert read_settings(method, preset["settings"]) != read_settings(method, {})
+        assert preset["help"].endswith(".")
 
 
 def test_preference_methods_say_which_loss(method: Method):
