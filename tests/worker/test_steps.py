@@ -176,19 +176,21 @@ def test_a_step_is_adamw_on_a_gradient_of_norm_one_at_most_by_the_rate_of_its_pl
     given |= {"beta": 5.0} if "beta" in {each.name for each in fields(method.Settings)} else {}
     settings = read_settings(method, given)
     (ours, ready_groups), (theirs, _) = (ready(method, tokenizer, groups) for _ in range(2))
+    for model in (ours, theirs):
+        model.network.double()  # AdamW makes much of gradients that are next to nothing
     norms = [step.figures["gradient_norm"] for step in train_steps(ours, method, settings, ready_groups)]
     optimizer = torch.optim.AdamW(theirs.trainable(), betas=(0.9, 0.99), weight_decay=0.0)
     for step in range(3):
         batch = theirs.batch(ready_groups)
         (method.loss(theirs, batch, settings).loss / method.share(batch, settings)).backward()
         norm = torch.nn.utils.clip_grad_norm_(theirs.trainable(), 1.0)
-        assert norms[step] == pytest.approx(norm.item(), rel=1e-2)
+        assert norms[step] == pytest.approx(norm.item(), rel=1e-5)
         optimizer.param_groups[0]["lr"] = 0.01 * rate_at(step, 3)
         optimizer.step()
         optimizer.zero_grad()
     assert max(norms) > 1.5
     for one, other in zip(ours.trainable(), theirs.trainable(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-3)
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
 def test_training_that_comes_apart_is_stopped_in_words(tokenizer: Any, groups: list[EncodedGroup]):
