@@ -22,7 +22,7 @@ FOLDER = ROOT / "locale"
 TEMPLATE = FOLDER / "tiebreak.pot"
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None}
 JINJA = {"extensions": "jinja2.ext.do", "trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
-COMMANDS = {"cli.py", "demo.py", "doctor.py", "welcome.py"}
+COMMANDS = {"backup.py", "cli.py", "demo.py", "doctor.py", "welcome.py"}
 MISTAKES = ROOT / "app" / "errors.py"
 
 

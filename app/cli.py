@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from app import embedded
+from app import embedded, upkeep
 from app.errors import Mistake, NotFound
 from app.settings import get_settings
 
@@ -262,17 +262,10 @@ def demo(data: Path | None) -> None:
     run_demo(data)
 
 
-@main.command()
-def doctor() -> None:
-    """Check what this deployment needs, and say how to mend what is missing."""
-    from app.doctor import examine
+# --- upkeep
 
-    embedded.join(get_settings())
-    findings = list(examine())
-    for finding in findings:
-        print(f"{'well ' if finding.well else 'ILL  '} {finding.what:<10} {finding.words}")
-    if not all(finding.well for finding in findings):
-        sys.exit(1)
+for command in upkeep.ALL:
+    main.add_command(command)
 
 
 if __name__ == "__main__":

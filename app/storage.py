@@ -208,14 +208,33 @@ def store_file(prefix: str, path: str, source: Path) -> Stored:
 def fetch(prefix: str, stored: Stored, target: Path) -> None:
     """Copy a file out of storage under a local name, which appears only when its checksum was right."""
     name = f"{prefix}/{stored.path}"
-    chunks = storage().read(name)
-    digest = hashlib.sha256()
+    chunks = verified(storage().read(name), name, stored.sha256)
     with written_beside(target) as out:
         for chunk in chunks:
-            digest.update(chunk)
             out.write(chunk)
-        if digest.hexdigest() != stored.sha256:
-            raise Corrupt(f"{name} does not have the SHA-256 it was stored with; restore it from a backup")
+
+
+def verified(chunks: Iterator[bytes], name: str, sha256: str) -> Iterator[bytes]:
+    """The same chunks, one behind: the last is only given out when all of them have this SHA-256. Raises Corrupt.
+
+    So whoever copies a stream that is wrong gets a copy that is visibly too short, without anything being read twice.
+    """
+    digest, held = hashlib.sha256(), b""
+    for chunk in chunks:
+        if held:
+            yield held
+        digest.update(chunk)
+        held = chunk
+    if digest.hexdigest() != sha256:
+        raise Corrupt(f"{name} does not have the SHA-256 it was stored with; restore it from a backup")
+    yield held
+
+
+def check(prefix: str, stored: Stored) -> None:
+    """Read a file and forget it. Raises NotFound or Corrupt."""
+    name = f"{prefix}/{stored.path}"
+    for _ in verified(storage().read(name), name, stored.sha256):
+        pass
 
 
 def sha256_of(path: Path) -> str:

@@ -1,0 +1,75 @@
+"""The commands of whoever keeps a place going: `tiebreak doctor`, `verify`, `backup` and `restore`."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from app import embedded
+from app.settings import get_settings
+
+Folder = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+def doctor(*, as_json: bool) -> None:
+    """Check what this deployment needs, and say how to mend what is missing. Exit status 1 when something is."""
+    from app.doctor import examine
+
+    embedded.join(get_settings())
+    findings = []
+    for finding in examine():
+        findings.append(finding)
+        if not as_json:
+            print(f"{'well ' if finding.well else 'ILL  '} {finding.what:<10} {finding.words}", flush=True)
+    if as_json:
+        print(json.dumps({"well": all(one.well for one in findings), "findings": [asdict(one) for one in findings]}))
+    if not all(finding.well for finding in findings):
+        sys.exit(1)
+
+
+@click.command()
+def verify() -> None:
+    """Read every stored file and compare it with the SHA-256 of its row. Exit status 1 when one is not what it was."""
+    from app.db import read_session
+    from app.inventory import proved_files, what_is_wrong
+
+    with embedded.connected(get_settings()):
+        with read_session() as session:
+            proved = list(proved_files(session))
+        wrong = 0
+        for one in proved:
+            if (words := what_is_wrong(one)) is not None:
+                wrong += 1
+                print(f"{one.name} {words} ({one.owner}): put it back from a backup", file=sys.stderr)
+    size = sum(one.file.size for one in proved)
+    print(f"{len(proved)} files, {size / 2**20:.1f} MiB: {wrong or 'none'} of them wrong")
+    if wrong:
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("folder", type=Folder)
+def backup(folder: Path) -> None:
+    """Write everything of this place into FOLDER: the rows, and every file that they name."""
+    from app.backup import backup
+
+    with embedded.connected(get_settings()):
+        backup(folder, print)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def restore(folder: Path) -> None:
+    """Make this place what it was when FOLDER was written. Nobody may have an account here yet."""
+    from app.backup import restore
+
+    with embedded.connected(get_settings()):
+        restore(folder, print)
+        embedded.migrate()
+
+
+ALL = (doctor, verify, backup, restore)
