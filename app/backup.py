@@ -107,7 +107,8 @@ def _run(program: str, options: list[str]) -> None:
     password = {"PGPASSWORD": url.password} if url.password else {}
     plain = url.set(password=None).render_as_string(hide_password=False)
     command = [str(_program(program)), *options, f"--dbname={plain}"]
-    made = subprocess.run(command, env=os.environ | password, capture_output=True, text=True, check=False)  # noqa: S603
+    told = os.environ | password
+    made = subprocess.run(command, env=told, capture_output=True, text=True, check=False)  # noqa: S603 -- our own words
     if made.returncode != 0:
         raise Mistake(f"{program} ended with status {made.returncode}: {made.stderr.strip()}")
 
