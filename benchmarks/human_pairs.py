@@ -5,8 +5,9 @@
 The file holds lines of `{source, group, prompt, chosen, rejected, split}`; `group` tells prompts apart, `split` is train or
 test. Our side is what anybody here would do without a GPU: a small language model from nothing, fine-tuned by `sft` on all
 responses of the training side, then `reward` on its choices, with the worker's own loop and settings. The other side is
-Bradley–Terry on words: P(chosen) = σ(w·(x_chosen − x_rejected)), x the tf-idf of words and pairs of words of the response, its
-penalty chosen on a tenth of the training prompts. Neither sees the test side before the end.
+Bradley–Terry on words (`words.py`), its penalty chosen on a fifth of the training prompts. Neither sees the test side
+before the end. Whoever changes sizes or rates may look at `--develop` instead: a tenth of the training prompts is the test
+side then.
 
 Both are right or wrong about the same pairs, so what counts is the mean of the differences pair by pair with its 95 %
 interval, clustered by prompt (`worker/intervals.py`). The bar is that its lower end is above 0.
@@ -14,207 +15,125 @@ interval, clustered by prompt (`worker/intervals.py`). The bar is that its lower
 
 import argparse
 import gzip
-import itertools
 import json
-import math
 import os
 import random
-import re
 import tempfile
-from collections import Counter, defaultdict
+import time
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import torch
-
+from benchmarks.recipe import (
+    BLANK_RATE,
+    as_gain,
+    as_share,
+    blank,
+    loaded,
+    one_thread,
+    reward_scores,
+    saved,
+    scored_by,
+    trained,
+)
 from benchmarks.report import Figure, finish, give_up, print_table
-from worker import policy, starter
-from worker.evaluate import measure
+from benchmarks.words import WordModel, best_penalty
+from worker.agreement import pairs_of
 from worker.groups import Group
-from worker.intervals import mean_interval, share_interval
-from worker.methods import find_method, read_settings
-from worker.policy import Model
-from worker.sharing import with_shared_prompts
-from worker.steps import train_steps
-from worker.tokens import encode
-
-WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_\u3040-\u30ff\u3400-\u9fff]+|\d+|[^\w\s]")
-PENALTIES = (1e-4, 1e-3, 1e-2)
 
 
-@dataclass(frozen=True)
-class Choice:
-    source: str
-    prompt: str
-    group: str
-    chosen: str
-    rejected: str
+class Choice(NamedTuple):
+    """A judged pair, and the name that tells its prompt apart."""
 
-    def as_group(self, tiers: tuple[int, int] = (1, 2)) -> Group:
-        return Group(({"role": "user", "content": self.prompt},), (self.chosen, self.rejected), tiers)
+    name: str
+    group: Group
 
 
-def read_choices(path: Path, limit: int, seed: int) -> tuple[list[Choice], list[Choice]]:
-    """The training and the test side in a random order; of each at most ``limit``, if it is not 0."""
+def read_choices(path: Path, seed: int, develop: bool = False) -> tuple[list[Choice], list[Choice]]:
+    """The training and the test side in a random order. ``develop`` makes both of the training side."""
     sides: dict[str, list[Choice]] = defaultdict(list)
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for row in map(json.loads, lines):
-            told = (row["source"], row["prompt"], str(row["group"]), row["chosen"], row["rejected"])
-            sides[row["split"]].append(Choice(*told))
+            prompt = ({"role": "user", "content": row["prompt"]},)
+            group = Group(prompt, (row["chosen"], row["rejected"]), (1, 2), source=row["source"])
+            sides[row["split"]].append(Choice(str(row["group"]), group))
+    if develop:
+        names = sorted({choice.name for choice in sides["train"]})
+        aside = set(random.Random(1).sample(names, len(names) // 10))
+        sides["test"] = [choice for choice in sides["train"] if choice.name in aside]
+        sides["train"] = [choice for choice in sides["train"] if choice.name not in aside]
     for side in sides.values():
         random.Random(seed).shuffle(side)
-    return sides["train"][: limit or None], sides["test"][: limit or None]
+    return sides["train"], sides["test"]
 
 
-def trained(model: Model, method_name: str, groups: Sequence[Group], **given: Any) -> Model:
-    """The model after a run of that method, as the worker does it. Raises BadInput as a run would."""
-    method = find_method(method_name)
-    settings = read_settings(method, given)
-    examples, cut = encode(method.examples(groups, settings), model.tokenizer, settings.max_length, settings.too_long)
-    model, _ = with_shared_prompts(model, examples)
-    print(f"{method_name}: {len(examples)} groups, cut: {cut.as_facts()}", flush=True)
-    for step in train_steps(model, method, settings, examples):
-        if step.number % 50 == 0 or step.number + 1 == step.total:
-            figures = {name: round(value, 4) for name, value in step.figures.items() if name in {"loss", "accuracy"}}
-            print(f"  step {step.number + 1} of {step.total}: {figures}", flush=True)
-    return model
-
-
-def our_right(train: Sequence[Choice], test: Sequence[Choice], folder: Path, told: argparse.Namespace) -> list[float]:
-    """1, ½ or 0 for each test pair by the reward model."""
-    policy.seed_everything(told.seed)
-    groups = [choice.as_group() for choice in train]
-    network, tokenizer = starter.blank(groups)
-    device = policy.pick_device()
-    speaker = policy.prepare("policy", network, tokenizer, lora_rank=0, device=device)
-    all_responses = [choice.as_group(tiers=(1, 1)) for choice in train]
+def our_right(
+    train: Sequence[Group], test: Sequence[Group], folder: Path, told: argparse.Namespace
+) -> tuple[list[float], str]:
+    """1, ½ or 0 for each test pair by the reward model, and in words what it is."""
     how = {"max_length": told.length, "seed": told.seed}
-    speaker = trained(speaker, "sft", all_responses, epochs=told.sft_epochs, learning_rate=1.5e-3, **how)
-    speaker.network.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    judge = policy.load("reward", folder, lora_rank=0, device=device)
-    judge = trained(judge, "reward", groups, epochs=told.epochs, **how)
-    held_out, _ = encode([choice.as_group() for choice in test], judge.tokenizer, told.length)
-    return [right(better - worse) for better, worse in measure(judge, held_out, policy.rewards)]
+    speaker = blank(train, told.seed, told.vocabulary)
+    everything = [Group(group.prompt, group.responses, (1, 1)) for group in train]
+    speaker = trained(speaker, "sft", everything, epochs=told.sft_epochs, learning_rate=BLANK_RATE, **how)
+    judge = loaded("reward", saved(speaker, folder), told.seed)
+    judge = trained(judge, "reward", train, epochs=told.epochs, learning_rate=told.rate, **how)
+    words = f"{judge.n_parameters / 1e6:.1f} M weights, {told.vocabulary} entries"
+    return [pair.right for pair in pairs_of(reward_scores(judge, test, told.length))], words
 
 
-def right(lead: float) -> float:
-    return 0.5 if lead == 0 else float(lead > 0)
-
-
-def terms(text: str) -> Counter[str]:
-    """Words and pairs of words in small letters; Chinese and Japanese, which put no space between words, by character."""
-    words = WORD.findall(text.lower())
-    return Counter([*words, *(f"{one} {other}" for one, other in itertools.pairwise(words))])
-
-
-class WordModel:
-    """Bradley–Terry on tf-idf: (1 + log tf) · log(N/df), each response scaled to length 1; terms seen twice at least."""
-
-    def __init__(self, choices: Sequence[Choice]) -> None:
-        texts = [text for choice in choices for text in (choice.chosen, choice.rejected)]
-        seen = Counter(term for text in texts for term in set(terms(text)))
-        kept = [term for term, count in seen.items() if count > 1]
-        self.place = {term: place for place, term in enumerate(kept)}
-        self.idf = {term: math.log(len(texts) / seen[term]) for term in kept}
-        self.weights = torch.zeros(len(kept), dtype=torch.float64)
-
-    def differences(self, choices: Sequence[Choice]) -> torch.Tensor:
-        """x_chosen − x_rejected of each pair, sparse: (pairs, terms)."""
-        rows, columns, values = [], [], []
-        for row, choice in enumerate(choices):
-            for sign, text in ((1.0, choice.chosen), (-1.0, choice.rejected)):
-                counts = {term: count for term, count in terms(text).items() if term in self.place}
-                entries = {term: (1 + math.log(count)) * self.idf[term] for term, count in counts.items()}
-                norm = math.sqrt(sum(value * value for value in entries.values())) or 1.0
-                rows += [row] * len(entries)
-                columns += [self.place[term] for term in entries]
-                values += [sign * value / norm for value in entries.values()]
-        shape = (len(choices), len(self.place))
-        return torch.sparse_coo_tensor(torch.tensor([rows, columns]), values, shape, dtype=torch.float64).coalesce()
-
-    def fit(self, choices: Sequence[Choice], penalty: float) -> "WordModel":
-        """Minimise the mean of log(1 + e^{−w·x}) + penalty · |w|²; convex, so the start does not matter."""
-        leads_of = self.differences(choices)
-        weights = torch.zeros_like(self.weights, requires_grad=True)
-        search = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
-
-        def cost() -> torch.Tensor:
-            search.zero_grad()
-            leads = torch.mv(leads_of, weights)
-            found = torch.nn.functional.softplus(-leads).mean() + penalty * weights.square().sum()
-            found.backward()
-            return found
-
-        search.step(cost)
-        self.weights = weights.detach()
-        return self
-
-    def right(self, choices: Sequence[Choice]) -> list[float]:
-        return [right(lead) for lead in torch.mv(self.differences(choices), self.weights).tolist()]
-
-
-def words_right(train: Sequence[Choice], test: Sequence[Choice]) -> list[float]:
-    """The same by the words; the penalty is that which does best on a tenth of the training prompts."""
-    prompts = sorted({choice.group for choice in train})
-    random.Random(0).shuffle(prompts)
-    aside = set(prompts[: max(1, len(prompts) // 10)])
-    fitted = [choice for choice in train if choice.group not in aside]
-    tried = [choice for choice in train if choice.group in aside]
-    scores = {penalty: sum(WordModel(fitted).fit(fitted, penalty).right(tried)) for penalty in PENALTIES}
-    best = max(scores, key=lambda penalty: scores[penalty])
-    print(f"tf-idf: penalty {best:g} of {', '.join(f'{each:g}' for each in PENALTIES)}", flush=True)
-    return WordModel(train).fit(train, best).right(test)
+def words_right(train: Sequence[Group], test: Sequence[Group]) -> list[float]:
+    """The same by the words."""
+    penalty = best_penalty(train, "logistic")
+    model = WordModel(train, "logistic", penalty)
+    print(f"tf-idf: {len(model.weights)} terms, penalty {penalty:g}", flush=True)
+    return [pair.right for pair in pairs_of(scored_by(model.scores(test), test))]
 
 
 def show(test: Sequence[Choice], ours: Sequence[float], words: Sequence[float]) -> float:
     """A table by source and the difference; returns the lower end of its interval."""
-    rows = []
-    for source in ["all", *sorted({choice.source for choice in test})]:
-        places = [place for place, choice in enumerate(test) if source in {"all", choice.source}]
-        prompts = [test[place].group for place in places]
-        cells: list[object] = [source, len(places)]
-        for side in (ours, words):
-            values = [side[place] for place in places]
-            low, high = share_interval(values, prompts) or (math.nan, math.nan)
-            cells.append(f"{sum(values) / len(values):.3f} ({low:.3f} to {high:.3f})")
-        rows.append(cells)
-    print_table(["source", "pairs", "reward model", "tf-idf"], rows)
     gained = [mine - theirs for mine, theirs in zip(ours, words, strict=True)]
-    interval = mean_interval(gained, [choice.group for choice in test])
-    if interval is None:
-        give_up("the test side has too few prompts for an interval")
-    mean = sum(gained) / len(gained)
-    print(f"difference {mean:+.3f}, 95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}")
-    return interval[0]
+    rows = []
+    for source in ["all", *sorted({str(choice.group.source) for choice in test})]:
+        places = [place for place, choice in enumerate(test) if source in {"all", choice.group.source}]
+        prompts = [test[place].name for place in places]
+        shares = [as_share([side[place] for place in places], prompts) for side in (ours, words)]
+        gain, _ = as_gain([gained[place] for place in places], prompts)
+        rows.append([source, len(places), len(set(prompts)), *shares, gain])
+    print_table(["source", "pairs", "prompts", "reward model", "tf-idf", "difference"], rows)
+    return as_gain(gained, [choice.name for choice in test])[1][0]
 
 
-def main() -> None:
-    torch.sparse.check_sparse_tensor_invariants.disable()  # what torch does anyway, and warns of unless it is said
+def main(arguments: Sequence[str] | None = None) -> None:
+    one_thread()
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("pairs", type=Path, nargs="?", default=os.environ.get("PAIRS"))
     parser.add_argument("--limit", type=int, default=0, help="so many pairs of each side at most; 0 is all")
-    parser.add_argument("--sft-epochs", type=int, default=2)
+    parser.add_argument("--vocabulary", type=int, default=4096)
+    parser.add_argument("--sft-epochs", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--length", type=int, default=512)
+    parser.add_argument("--rate", type=float, default=0.0, help="of `reward`; 0 is the worker's own")
+    parser.add_argument("--length", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, default=None, help="where the fine-tuned language model is kept")
-    told = parser.parse_args()
+    parser.add_argument(
+        "--develop", action="store_true", help="hold out a tenth of the training prompts, not the test side"
+    )
+    told = parser.parse_args(arguments)
     if told.pairs is None:
         give_up("name the file of pairs, as an argument or as PAIRS=file.jsonl.gz")
-    train, test = read_choices(Path(told.pairs), told.limit, told.seed)
-    if not train or not test:
-        give_up("the file has no pairs on one of its sides")
+    train, test = (side[: told.limit or None] for side in read_choices(Path(told.pairs), told.seed, told.develop))
+    if len({choice.name for choice in train}) < 2 or len({choice.name for choice in test}) < 4:
+        give_up("the file has too few prompts on one of its sides: two to train on and four to test are the least")
     measured(train, test, told)
 
 
 def measured(train: Sequence[Choice], test: Sequence[Choice], told: argparse.Namespace) -> None:
+    train_groups, test_groups = ([choice.group for choice in side] for side in (train, test))
+    words = words_right(train_groups, test_groups)
     with tempfile.TemporaryDirectory(prefix="tiebreak-human-pairs-") as folder:
-        ours = our_right(train, test, told.folder or Path(folder), told)
-    words = words_right(train, test)
+        ours, what = our_right(train_groups, test_groups, Path(folder), told)
     low = show(test, ours, words)
+    print(f"reward model of {what}; {len(train)} pairs to train on; {time.process_time() / 60:.1f} minutes of CPU")
     figures = {
         "reward_model_accuracy": Figure(sum(ours) / len(ours), sum(words) / len(words)),
         "difference_low": Figure(low, 0.0),

@@ -4,7 +4,8 @@
     python -m benchmarks.training [--pairs FILE] [--trl-python PYTHON] [--rounds N] [--only WORD]
 
 Each side is a process of one thread; their rounds alternate. Figures are ratios of the medians of CPU seconds, so a busy
-machine moves both. Memory is the most above the level after loading. TRL may live in an environment of its own.
+machine moves both. Memory is the most above the level after loading. TRL may live in an environment of its own. On real pairs it
+has the batch size that suits it best, gradients added up to the same step (`best_of_trl`).
 """
 
 import argparse
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ from worker import starter
 ROOT = Path(__file__).parent.parent
 BODY = 3_162_112
 """Weights that every token meets; those of the vocabulary come on top where there are logits."""
+SEARCH_ROUNDS = 2
+"""One is warming up."""
 
 
 @dataclass
@@ -66,11 +70,13 @@ class Process:
 
 
 def started(side: str, folder: Path, trl_python: str) -> Process:
+    """The process of a side: `ours`, `repeated`, or `trl N`, N pairs at once, their gradients added up to a step's."""
+    name, _, rows_at_once = side.partition(" ")
     command = {
         "ours": [sys.executable, "-m", "benchmarks.training_ours", str(folder / "ours"), "shared"],
         "repeated": [sys.executable, "-m", "benchmarks.training_ours", str(folder / "ours"), "repeated"],
-        "trl": [trl_python, "-m", "benchmarks.training_trl", str(folder / "trl")],
-    }[side]
+        "trl": [trl_python, "-m", "benchmarks.training_trl", str(folder / "trl"), rows_at_once],
+    }[name]
     quiet = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
     quiet |= {"HF_HOME": str(folder / "cache"), "TRANSFORMERS_VERBOSITY": "error", "PYTHONWARNINGS": "ignore"}
     pipe = subprocess.PIPE
@@ -80,8 +86,8 @@ def started(side: str, folder: Path, trl_python: str) -> Process:
     return process
 
 
-def measured(task: Task, tokenizer: Any, sides: tuple[str, str], rounds: int, trl_python: str) -> list[Process]:
-    """Both sides, their rounds alternating."""
+def measured(task: Task, tokenizer: Any, sides: Sequence[str], rounds: int, trl_python: str) -> list[Process]:
+    """All sides, their rounds alternating."""
     with tempfile.TemporaryDirectory(prefix="tiebreak-bench-") as place:
         task.write(Path(place), rounds, tokenizer)
         processes = [started(side, Path(place), trl_python) for side in sides]
@@ -95,6 +101,21 @@ def measured(task: Task, tokenizer: Any, sides: tuple[str, str], rounds: int, tr
                 process.running.stdin.close()
                 process.running.wait()
         return processes
+
+
+def best_of_trl(task: Task, tokenizer: Any, trl_python: str) -> str:
+    """The number of pairs at once with which TRL needs the least CPU, of all that divide a step's; a round of each.
+
+    More at once is less overhead and, where lengths differ, more padding: which weighs more is not known beforehand.
+    """
+    sides = [f"trl {number}" for number in task.divisors()]
+    tried = [measured(task, tokenizer, (side,), SEARCH_ROUNDS, trl_python)[0] for side in sides]
+    for each in tried:
+        step = each.cpu_s() / task.steps_per_round
+        print(
+            f"{task.name}: {each.side} pairs at once, {step:.3f} s of CPU a step, {each.memory():.0f} MiB", flush=True
+        )
+    return min(tried, key=Process.cpu_s).side
 
 
 def row_of(task: Task, ours: Process, other: Process) -> list[object]:
@@ -140,7 +161,7 @@ def useful_flops(groups: list[Group], vocabulary: int) -> float:
 def tasks(pairs: Path | None) -> list[tuple[Task, Any, tuple[str, str], tuple[float, float], str]]:
     small = starter.train_tokenizer(TEXTS, vocabulary=SMALL_VOCABULARY)
     end = small.eos_token_id
-    with_trl = ("ours", "trl")
+    with_trl = ("ours", "trl")  # `trl` alone is a step in one batch, or, of real pairs, what a search finds best
     long = Task("DPO, 3 M, pairs 256 + 64", "dpo", drawn_groups(120, 2, end), 4, 2, SMALL_VOCABULARY)
     eight = Task("DPO, 3 M, groups of 8 against 28 pairs", "dpo", drawn_groups(20, 8, end), 1, 1, SMALL_VOCABULARY)
     again = Task("the same against repeated prompts", "dpo", drawn_groups(60, 8, end), 1, 2, SMALL_VOCABULARY)
@@ -159,7 +180,7 @@ def tasks(pairs: Path | None) -> list[tuple[Task, Any, tuple[str, str], tuple[fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--pairs", type=Path, default=os.environ.get("PAIRS"), help="pairs as gzipped JSON lines")
     parser.add_argument(
         "--trl-python", default=os.environ.get("TRL_PYTHON", sys.executable), help="a Python that has trl"
@@ -173,7 +194,11 @@ def main() -> None:
     for task, tokenizer, sides, (speed, memory), name in tasks(given.pairs and Path(given.pairs)):
         if given.only not in name:
             continue
-        ours, other = measured(task, tokenizer, sides, given.rounds, given.trl_python)
+        against = sides[1]
+        if against == "trl":
+            in_one = f"{against} {task.rows_per_step()}"
+            against = best_of_trl(task, tokenizer, given.trl_python) if "real" in name else in_one
+        ours, other = measured(task, tokenizer, (sides[0], against), given.rounds, given.trl_python)
         rows.append(row_of(task, ours, other))
         print(rows[-1], flush=True)
         figures[f"{name}_speed"] = Figure(round(other.cpu_s() / ours.cpu_s(), 3), speed)

@@ -24,7 +24,7 @@ Group = dict[str, Any]
 
 @dataclass(frozen=True)
 class Task:
-    """``groups_per_step`` groups make a step; ``pairs`` is how many ordered pairs a step compares."""
+    """``groups_per_step`` groups, all of one size, make a step."""
 
     name: str
     method: str
@@ -32,6 +32,16 @@ class Task:
     groups_per_step: int
     steps_per_round: int
     vocabulary: int
+
+    def rows_per_step(self) -> int:
+        """The ordered pairs of a step: what TRL makes of its groups."""
+        size = len(self.groups[0]["responses"])
+        return self.groups_per_step * size * (size - 1) // 2
+
+    def divisors(self) -> list[int]:
+        """The numbers of pairs that can be taken at once, so that some of them make a step; most first."""
+        rows = self.rows_per_step()
+        return [number for number in range(rows, 0, -1) if rows % number == 0]
 
     def write(self, folder: Path, rounds: int, tokenizer: Any) -> None:
         """The order of both sides: model, groups as the loop of `worker.steps` will take them, settings."""

@@ -1,13 +1,13 @@
 """TRL's side of `training.py`: its own trainers, with what costs time or memory for nothing turned off.
 
-Reference log-probabilities computed beforehand, no activation checkpointing, float32, the whole step in one batch, nothing
-logged or saved. Optimizer, learning rates, clipping, weights, tokens and their order are those of the other side. The loss is
-taken where the trainer has it, so no step is spent on logging.
+Reference log-probabilities computed beforehand, no activation checkpointing, float32, nothing logged or saved; a step is one
+batch or several whose gradients are added up, as it is told. Optimizer, learning rates, clipping, weights, tokens and their order
+are those of the other side. The loss is taken where the trainer has it, so no step is spent on logging.
 """
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from datasets import Dataset
@@ -31,14 +31,17 @@ class Rounds(TrainerCallback):
             self.side.begin()
 
     def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        parts = AsGiven.parts
+        self.side.losses.append(sum(parts) / len(parts))
+        parts.clear()
         if state.global_step % self.per_round == 0:
             self.side.end()
 
 
 class AsGiven:
-    """The rows are tokens already; the loss of each step is noted."""
+    """The rows are tokens already; the loss of each batch is noted."""
 
-    side: Side
+    parts: ClassVar[list[float]] = []
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:
         return dataset
@@ -46,7 +49,7 @@ class AsGiven:
     def compute_loss(self, *given: Any, **named: Any) -> Any:
         found = super().compute_loss(*given, **named)  # type: ignore[misc]
         loss = found[0] if isinstance(found, tuple) else found
-        self.side.losses.append(float(loss))
+        self.parts.append(float(loss))
         return found
 
 
@@ -72,7 +75,8 @@ def rows_of(order: dict[str, Any]) -> list[dict[str, list[int]]]:
     return rows
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, at_once: int) -> None:
+    """``at_once`` rows make a batch, as many batches as it takes a step."""
     torch.set_num_threads(1)
     order = order_of(folder)
     is_dpo = order["method"] == "dpo"
@@ -83,7 +87,8 @@ def main(folder: Path) -> None:
     side = Side()
     shared: dict[str, Any] = {
         "output_dir": str(folder / "trl"),
-        "per_device_train_batch_size": len(rows) // order["n_steps"],
+        "per_device_train_batch_size": at_once,
+        "gradient_accumulation_steps": len(rows) // order["n_steps"] // at_once,
         "max_steps": order["n_steps"],
         "max_grad_norm": 1.0,
         "bf16": False,
@@ -115,14 +120,12 @@ def main(folder: Path) -> None:
             **shared,
             beta=order["settings"]["beta"],
             precompute_ref_log_probs=True,
-            precompute_ref_batch_size=len(rows) // order["n_steps"],
+            precompute_ref_batch_size=at_once,
         )
-        GivenDPO.side = side
         GivenDPO(args=how, **given).train()
     else:
-        GivenReward.side = side
         GivenReward(args=RewardConfig(**shared), **given).train()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -40,9 +40,9 @@ CHAT_TEMPLATE = (
 )
 
 
-def blank(groups: Sequence[Group]) -> tuple[Any, Any]:
+def blank(groups: Sequence[Group], vocabulary: int = VOCABULARY) -> tuple[Any, Any]:
     """A new network and its tokenizer for these texts. The weights follow from torch's seed."""
-    tokenizer = train_tokenizer(_texts(groups))
+    tokenizer = train_tokenizer(_texts(groups), vocabulary)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
