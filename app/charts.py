@@ -3,9 +3,12 @@
 Coordinates are those of a drawing of `WIDTH` × `HEIGHT` units with y pointing down. The drawing is small and is scaled up
 on a desk, so that its words can still be read on a phone. Colours are classes, since pages allow no inline styles.
 
-The faint line is what each step measured. The strong one follows it smoothed, s_t = w s_{t−1} + (1 − w) x_t with the bias
-towards the start divided out (as Adam does), because a step looks at few groups and jumps. Short curves need none.
-Values that are no numbers (a loss that has run away) leave a gap.
+The faint line is what each step measured, or of a long run the least and the most of each share of its steps. The strong one
+follows it smoothed, s_t = w s_{t−1} + (1 − w) x_t with the bias towards the start divided out (as Adam does), because a
+step looks at few groups and jumps. Short curves need none. Values that are no numbers (a loss that has run away) leave a gap,
+and so does what is not above 0 where the upright axis goes by powers of ten.
+
+Every chart also carries its numbers: `hover` for the pointer, `rows` as a table for those who do not see it.
 """
 
 import math
@@ -20,9 +23,14 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 24
 SMOOTH_FROM = 30
 """Curves of fewer points than this are drawn as they are."""
 WEIGHT = 0.9
+ROWS = 20
+"""About so many rows make a chart's table."""
 
 Point = tuple[float, float]
 Range = tuple[float, float]
+Hover = tuple[float, float, str, str]
+"""A place in the drawing, and what stands there in words: the step and the value."""
+Row = tuple[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +50,18 @@ class Line:
     strong: tuple[str, ...]
     faint: tuple[str, ...]
     end: Point
+    hover: tuple[Hover, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
+    """`rows` are some of its numbers: the words of a step, and one value for each line, "" where there is none."""
+
     title: str
     lines: tuple[Line, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +92,12 @@ class _Scale:
 
     x: Range
     y: Range
+    is_log: bool = False
 
     def __call__(self, point: Point) -> Point:
+        low, high, y = map(math.log10, (*self.y, point[1])) if self.is_log else (*self.y, point[1])
         across = (point[0] - self.x[0]) / (self.x[1] - self.x[0])
-        down = (self.y[1] - point[1]) / (self.y[1] - self.y[0])
+        down = (high - y) / (high - low)
         return round(LEFT + across * (WIDTH - LEFT - RIGHT), 1), round(TOP + down * (HEIGHT - TOP - BOTTOM), 1)
 
 
@@ -91,30 +105,36 @@ def draw(
     title: str,
     curves: Mapping[str, Sequence[Point]],
     *,
+    around: Mapping[str, Sequence[Point]] | None = None,
     at_least: Sequence[float] = (),
     marks: Mapping[float, str] | None = None,
-    is_smooth: bool = True,
+    weight: float = WEIGHT,
+    is_log: bool = False,
 ) -> Chart | None:
     """A chart of these curves over steps; None when there is nothing to draw.
 
-    `at_least` are values the upright axis must hold; `marks` are the words below the other one, where they are not the
-    numbers of steps; without `is_smooth` long curves too are drawn as they are.
+    `around` are the extremes that a curve's points are means of, drawn as its faint line. `at_least` are values the upright
+    axis must hold; `marks` are the words below the other one, where they are not the numbers of steps; `weight` 0 draws long
+    curves as they are.
     """
-    finite = {name: [point for point in curve if math.isfinite(point[1])] for name, curve in curves.items()}
-    finite = {name: curve for name, curve in finite.items() if curve}
-    if not finite:
+    curves = {name: _drawable(curve, is_log=is_log) for name, curve in curves.items()}
+    curves = {name: curve for name, curve in curves.items() if any(math.isfinite(y) for _, y in curve)}
+    if not curves:
         return None
-    points = [point for curve in finite.values() for point in curve]
-    steps = _spread([x for x, _ in points])
-    levels = ticks(*_spread([*at_least, *(y for _, y in points)]), n=4)
-    scale = _Scale(steps, (levels[0], levels[-1]))
+    faint = {name: _drawable((around or {}).get(name, ()), is_log=is_log) for name in curves}
+    points = [point for curve in (*curves.values(), *faint.values()) for point in curve if math.isfinite(point[1])]
+    steps, values = _spread([x for x, _ in points]), _spread([*at_least, *(y for _, y in points)])
+    levels = powers(*values) if is_log else ticks(*values, n=4)
+    scale = _Scale(steps, (levels[0], levels[-1]), is_log)
     if marks is None:
         marks = {x: _words(x) for x in ticks(*steps, n=4) if steps[0] <= x <= steps[1] and x.is_integer()}
+    lines = tuple(_line(name, curves[name], faint[name], scale, weight) for name in curves)
     return Chart(
         title,
-        tuple(_line(name, curves[name], finite[name], scale, is_smooth=is_smooth) for name in finite),
+        lines,
         tuple(Tick(scale((x, levels[0]))[0], words) for x, words in marks.items()),
         tuple(Tick(scale((steps[0], y))[1], _words(y)) for y in levels),
+        _rows(curves),
     )
 
 
@@ -137,16 +157,35 @@ def bars(title: str, counts: Sequence[int], width: float, *, limit: float | None
     )
 
 
-def _line(name: str, curve: Sequence[Point], finite: Sequence[Point], scale: _Scale, *, is_smooth: bool) -> Line:
-    is_smooth = is_smooth and len(finite) >= SMOOTH_FROM
-    followed = list(smooth(finite)) if is_smooth else finite
+def _drawable(curve: Sequence[Point], *, is_log: bool) -> list[Point]:
+    return [(float(x), float(y) if not is_log or y > 0 else math.nan) for x, y in curve]
+
+
+def _line(name: str, curve: Sequence[Point], faint: Sequence[Point], scale: _Scale, weight: float) -> Line:
+    finite = [point for point in curve if math.isfinite(point[1])]
+    is_smooth = weight > 0 and len(finite) >= SMOOTH_FROM
+    followed = list(smooth(finite, weight)) if is_smooth else finite
     return Line(
         name=name,
         last=followed[-1][1],
         strong=(_points(followed, scale),) if is_smooth else tuple(_unbroken(curve, scale)),
-        faint=tuple(_unbroken(curve, scale)) if is_smooth else (),
+        faint=tuple(_unbroken(faint or curve, scale)) if faint or is_smooth else (),
         end=scale(followed[-1]),
+        hover=tuple((*scale(point), number(point[0]), _words(point[1])) for point in followed),
     )
+
+
+def _rows(curves: Mapping[str, Sequence[Point]]) -> tuple[Row, ...]:
+    """Steps evenly spread over the chart, with the first and the last, as they were measured."""
+    by_step = [dict(curve) for curve in curves.values()]
+    steps = sorted({step for values in by_step for step in values})
+    stride = max(1, -(-(len(steps) - 1) // ROWS))
+    shown = steps[:-1:stride] + steps[-1:]
+    return tuple((number(step), tuple(_told(values.get(step)) for values in by_step)) for step in shown)
+
+
+def _told(value: float | None) -> str:
+    return _words(value) if value is not None and math.isfinite(value) else ""
 
 
 def _unbroken(curve: Sequence[Point], scale: _Scale) -> Iterable[str]:
@@ -176,6 +215,18 @@ def ticks(low: float, high: float, *, n: int) -> list[float]:
     size = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
     first, last = math.floor(low / size + 1e-9), math.ceil(high / size - 1e-9)
     return [float(f"{place * size:.12g}") for place in range(first, max(last, first + 1) + 1)]
+
+
+def powers(low: float, high: float) -> list[float]:
+    """Values that enclose [low, high] on an axis of powers of ten: 1, 2 and 5 times a power, or powers alone. 0 < low < high."""
+    first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
+    fine = [float(f"{factor}e{power}") for power in range(first, last + 1) for factor in (1, 2, 5)]
+    begin = max(place for place, value in enumerate(fine) if value <= low * (1 + 1e-9))
+    end = min(place for place, value in enumerate(fine) if value >= high * (1 - 1e-9) and place > begin)
+    if end - begin < 7:
+        return fine[begin : end + 1]
+    stride = -(-(last - first) // 6)
+    return [float(f"1e{power}") for power in range(first, last + stride, stride)]
 
 
 def _spread(values: Sequence[float]) -> Range:

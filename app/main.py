@@ -37,6 +37,7 @@ from app.runs import api as runs_api
 from app.runs import launch_api as runs_launch_api
 from app.runs import launch_views as runs_launch_views
 from app.runs import views as runs_views
+from app.runs import watch as runs_watch
 from app.settings import ROOT
 
 _PROBLEM: dict[str, Any] = {"description": "Problem", "content": {"application/problem+json": {}}}
@@ -72,6 +73,7 @@ PAGES: tuple[APIRouter, ...] = (
     datasets_views.router,
     runs_launch_views.router,
     runs_views.router,
+    runs_watch.router,
     checkpoints_views.router,
 )
 # What unmodified clients of the Hugging Face Hub ask for, at the addresses where they ask for it.

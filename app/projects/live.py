@@ -179,7 +179,7 @@ def _chart(hours: Sequence[Mapping[str, Any]], now: datetime) -> Chart | None:
         for ago in range(1 - HOURS, 0)
         if (this_hour + timedelta(hours=ago)).hour % 12 == 0
     }
-    return draw(_("Judgments an hour"), {"judgments": points}, at_least=(0.0,), marks=marks, is_smooth=False)
+    return draw(_("Judgments an hour"), {"judgments": points}, at_least=(0.0,), marks=marks, weight=0)
 
 
 def _hour(hour: datetime) -> str:

@@ -13,13 +13,16 @@ from app.datasets.queries import dataset_asked_for
 from app.db import SessionDep
 from app.keyset import After, Limit, cut, link_next
 from app.runs.diagnosis import Finding, diagnose
-from app.runs.queries import Listed, curve, listed_run, metrics, run_by_id, runs_page
+from app.runs.measured import as_rows, measured, metrics, sampled
+from app.runs.queries import Listed, listed_run, run_by_id, runs_page
 from app.runs.service import order_run
 from app.runs.verbs import cancel_run
 
 router = APIRouter(tags=["runs"])
 Priority = Annotated[int, Field(description="Of the runs that wait, the lowest is taken first, and then the oldest.")]
 MetricLimit = Annotated[int, Query(ge=1, le=100_000, description="How many steps at most.")]
+
+Downsample = Annotated[int | None, Query(ge=1, le=10_000, description="The whole run in at most so many rows.")]
 
 
 class RunOrder(BaseModel):
@@ -134,7 +137,7 @@ def list_runs(
 def show_run(run_id: int, _: MayReadAll, session: SessionDep) -> RunAnswer:
     listed = listed_run(session, run_id)
     run = listed.run
-    found = diagnose(run.method, run.settings, run.facts, run.results, curve(session, run))
+    found = diagnose(run.method, run.settings, run.facts, run.results, sampled(session, run))
     return answer(listed, found)
 
 
@@ -147,9 +150,16 @@ def run_metrics(
     response: Response,
     after: Annotated[int, Query(ge=-1, le=2**63 - 1, description="Go on after this step.")] = -1,
     limit: MetricLimit = 10_000,
+    downsample: Downsample = None,
 ) -> list[dict[str, Any]]:
-    """In the order of the steps; `after` the last one seen follows a run that is going on."""
-    found = metrics(session, run_by_id(session, run_id), after=after, limit=limit + 1)
+    """In the order of the steps; `after` the last one seen follows a run that is going on.
+
+    With `downsample` the whole run in at most so many rows: each is the mean of its share of the steps, under the last of them.
+    """
+    run = run_by_id(session, run_id)
+    if downsample is not None:
+        return as_rows(measured(session, run, points=downsample))
+    found = metrics(session, run, after=after, limit=limit + 1)
     page = cut(found, limit, key=lambda one: int(one["step"]))
     link_next(request, response, page.next_after)
     return list(page.rows)

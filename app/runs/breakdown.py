@@ -63,7 +63,7 @@ def reliability(after: Json) -> Reliability | None:
         _("as sure as right"): [(0.5, 0.5), (1.0, 1.0)],
     }
     marks = {share: decimal(f"{share:.1f}") for share in MARKS}
-    drawn = draw(_("Share right, by how sure it is"), curves, at_least=(0.0, 1.0), marks=marks, is_smooth=False)
+    drawn = draw(_("Share right, by how sure it is"), curves, at_least=(0.0, 1.0), marks=marks, weight=0)
     if not rows or drawn is None:
         return None
     told = tuple((percent(row["confidence"]), percent(row["right"]), number(row["pairs"])) for row in rows)

@@ -10,13 +10,11 @@ from sqlalchemy.orm import Session
 
 from app.errors import NotFound
 from app.language import gettext
-from app.models import Checkpoint, Dataset, Run, RunMetric, Trainer
+from app.models import Checkpoint, Dataset, Run, Trainer
 from app.run_states import LIVE, UNDER_WAY
 from app.runs.methods import Method, read_methods
 
 LIVE_FOR = timedelta(seconds=60)
-POINTS = 300
-"""About so many points make a curve; a run has as many steps as it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,31 +89,6 @@ def runs_ahead(session: Session, run: Run) -> int:
     is_before = tuple_(Run.priority, Run.id) < tuple_(literal(run.priority), literal(run.id))
     ahead = select(func.count()).where(Run.state.in_(LIVE) | ((Run.state == "queued") & is_before))
     return session.scalars(ahead).one()
-
-
-def metrics(session: Session, run: Run, *, after: int, limit: int) -> Sequence[dict[str, Any]]:
-    """What steps later than `after` measured, in their order: [{step, name: value, …}, …]."""
-    rows = session.execute(
-        select(RunMetric.step, RunMetric.values)
-        .where(RunMetric.run_id == run.id, RunMetric.step > after)
-        .order_by(RunMetric.step)
-        .limit(limit)
-    )
-    return [{"step": step, **values} for step, values in rows]
-
-
-def curve(session: Session, run: Run) -> Sequence[dict[str, Any]]:
-    """About `POINTS` steps, evenly spread over the run, with the first and the last: enough to draw it."""
-    mine = RunMetric.run_id == run.id
-    ends = select(func.min(RunMetric.step), func.max(RunMetric.step)).where(mine).having(func.count() > 0)
-    found = session.execute(ends).one_or_none()
-    if found is None:
-        return []
-    first, last = found
-    stride = max(1, -(-(last - first + 1) // POINTS))
-    shown = ((RunMetric.step - first) % stride == 0) | (RunMetric.step == last)
-    rows = session.execute(select(RunMetric.step, RunMetric.values).where(mine, shown).order_by(RunMetric.step))
-    return [{"step": step, **values} for step, values in rows]
 
 
 def newest_checkpoint(session: Session, name: str, version: int | None = None) -> Checkpoint | None:

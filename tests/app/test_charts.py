@@ -89,7 +89,7 @@ def test_it_encloses_the_values_with_few_ticks(low: float, width: float, n: int)
 
 def test_an_axis_may_be_marked_in_words_and_a_long_curve_left_rough():
     curve = [(float(x), float(x % 2)) for x in range(SMOOTH_FROM + 10)]
-    chart = draw("Judgments", {"n": curve}, marks={0.0: "00:00", 20.0: "noon"}, is_smooth=False)
+    chart = draw("Judgments", {"n": curve}, marks={0.0: "00:00", 20.0: "noon"}, weight=0)
     assert chart is not None
     assert [tick.words for tick in chart.x_ticks] == ["00:00", "noon"]
     assert chart.x_ticks[0].at == LEFT

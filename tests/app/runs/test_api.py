@@ -92,6 +92,10 @@ def test_it_tells_what_each_step_measured(ada_api: TestClient, ready: None):
     assert first.json() == everything[:3]
     assert ada_api.get(first.links["next"]["url"]).json() == everything[3:]
     assert ada_api.get("/api/v1/runs/1/metrics").json() == []
+    few = ada_api.get("/api/v1/runs/2/metrics?downsample=2").json()
+    assert [one["step"] for one in few] == [2, 4]
+    assert few[1]["loss"] == pytest.approx((everything[3]["loss"] + everything[4]["loss"]) / 2)
+    assert ada_api.get("/api/v1/runs/2/metrics?downsample=0").status_code == 422
 
 
 def test_it_says_of_one_run_what_looks_wrong(ada_api: TestClient, ready: None):

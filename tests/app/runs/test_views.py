@@ -1,13 +1,16 @@
 """The pages of runs."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from app import db
-from app.models import User
+from app.models import Run, User
 from tests.trained import add_metrics, make_checkpoint, make_dataset, make_run, make_trainer
 
 FORM = {"method": "dpo", "dataset": "1", "base_model": "starter", "name": "", "set.beta": "0.3", "set.seed": "7"}
@@ -154,7 +157,34 @@ def test_it_stops_asking_when_the_run_is_over(ada_browser: TestClient, ready: No
     assert "81.2" in fragment
     assert "1.25" in fragment
     assert "Open the checkpoint" in fragment
-    assert "Learning rate" in fragment
+    assert "Learning rate" not in fragment
+    assert "Learning rate" in ada_browser.get(f"/runs/{run_id}/progress?curves=all").text
+
+
+def test_it_says_nothing_while_nothing_has_happened(ada_browser: TestClient, ready: None):
+    run_id = a_run(state="running", step=10, total_steps=40, started_at=datetime.now(UTC))
+    address = re.search(r'hx-get="([^"]+)"', ada_browser.get(f"/runs/{run_id}?scale=log").text)
+    assert address is not None
+    again = unescape(address[1])
+    assert ada_browser.get(again, headers=HTMX).status_code == 204
+    with db.work_unit() as session:
+        session.execute(update(Run).where(Run.id == run_id).values(step=11))
+    changed = ada_browser.get(again, headers=HTMX)
+    assert changed.status_code == 200
+    assert "step 11 of 40" in changed.text
+    assert 'aria-current="true">logarithmic' in changed.text
+
+
+def test_its_curves_can_be_read_as_numbers(ada_browser: TestClient, ready: None):
+    page = ada_browser.get(f"/runs/{a_run(state='finished')}").text
+    assert "Loss in numbers" in page
+    assert '<td class="number">0.6931</td>' in page
+    assert "data-hover='[[46.0," in page
+
+
+@pytest.mark.parametrize("wrong", ["scale=cubic", "smooth=9", "curves=none"])
+def test_it_refuses_a_look_that_there_is_not(ada_browser: TestClient, ready: None, wrong: str):
+    assert ada_browser.get(f"/runs/1?{wrong}").status_code == 422
 
 
 def test_it_tells_what_went_wrong_in_words(ada_browser: TestClient, ready: None):
