@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import Any
 
 import orjson
-from sqlalchemy import RowMapping, Select, select
+from sqlalchemy import Select, Text, cast, select
 from sqlalchemy.orm import aliased
 
 from app.db import read_session
@@ -18,11 +18,12 @@ ROWS_AT_ONCE = 200
 def preference_lines(project: Project) -> Generator[bytes]:
     """Every tuple in force as NDJSON, some lines at a time, through a cursor on the server.
 
-    The stream has a session of its own, since the request's has ended before the first byte.
+    The stream has a session of its own, since the request's has ended before the first byte. What is JSON in the database
+    stays as it is on its way out.
     """
     options = {"yield_per": ROWS_AT_ONCE}
     with read_session() as session, session.execute(_tuples(project.id), execution_options=options) as found:
-        for part in found.mappings().partitions():
+        for part in found.partitions():
             yield b"".join(orjson.dumps(_line(row, project), option=orjson.OPT_APPEND_NEWLINE) for row in part)
 
 
@@ -40,7 +41,7 @@ def _tuples(project_id: int) -> Select[*tuple[Any, ...]]:
     chosen, rejected = aliased(Response), aliased(Response)
     return (
         select(
-            Prompt.messages,
+            cast(Prompt.messages, Text).label("prompt"),
             chosen.text.label("chosen"),
             rejected.text.label("rejected"),
             chosen.model.label("chosen_model"),
@@ -54,7 +55,7 @@ def _tuples(project_id: int) -> Select[*tuple[Any, ...]]:
             Judgment.judge_kind,
             Judgment.counted,
             Judgment.created_at,
-            Item.record_metadata.label("metadata"),
+            cast(Item.record_metadata, Text).label("metadata"),
         )
         .join(Prompt, Prompt.id == Preference.prompt_id)
         .join(chosen, chosen.id == Preference.chosen_id)
@@ -66,22 +67,22 @@ def _tuples(project_id: int) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _line(row: RowMapping, project: Project) -> dict[str, Any]:
+def _line(row: Any, project: Project) -> dict[str, Any]:
     """Prompt and responses as messages; `group` is the item, so that tuples of one ranking can be kept together."""
     return {
-        "prompt": row["messages"],
-        "chosen": [{"role": "assistant", "content": row["chosen"]}],
-        "rejected": [{"role": "assistant", "content": row["rejected"]}],
-        "margin": row["margin"],
-        "group": row["item_id"],
-        "judgment": row["judgment_id"],
-        "annotator": pseudonym(project, row["user_id"]),
-        "judge_kind": row["judge_kind"],
-        "counted": row["counted"],
-        "chosen_id": row["chosen_id"],
-        "rejected_id": row["rejected_id"],
-        "chosen_model": row["chosen_model"],
-        "rejected_model": row["rejected_model"],
-        "metadata": row["metadata"],
-        "judged_at": row["created_at"],
+        "prompt": orjson.Fragment(row.prompt),
+        "chosen": [{"role": "assistant", "content": row.chosen}],
+        "rejected": [{"role": "assistant", "content": row.rejected}],
+        "margin": row.margin,
+        "group": row.item_id,
+        "judgment": row.judgment_id,
+        "annotator": pseudonym(project, row.user_id),
+        "judge_kind": row.judge_kind,
+        "counted": row.counted,
+        "chosen_id": row.chosen_id,
+        "rejected_id": row.rejected_id,
+        "chosen_model": row.chosen_model,
+        "rejected_model": row.rejected_model,
+        "metadata": orjson.Fragment(row.metadata),
+        "judged_at": row.created_at,
     }

@@ -6,6 +6,7 @@ leaves the database, so nobody can try out all people, and nobody can follow one
 
 import base64
 import hmac
+from functools import lru_cache
 
 from app.models import Project
 
@@ -13,5 +14,10 @@ LENGTH = 10
 
 
 def pseudonym(project: Project, person_id: int) -> str:
-    digest = hmac.digest(project.pseudonym_key, str(person_id).encode(), "sha256")
+    return _pseudonym(project.pseudonym_key, person_id)
+
+
+@lru_cache(10_000)
+def _pseudonym(key: bytes, person_id: int) -> str:
+    digest = hmac.digest(key, str(person_id).encode(), "sha256")
     return "a-" + base64.b32encode(digest).decode().lower()[:LENGTH]
