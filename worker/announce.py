@@ -8,6 +8,7 @@ worker's main process must stay without torch, and keeps the row fresh.
 
 import importlib.metadata
 import platform
+import subprocess
 import sys
 from typing import Any
 
@@ -17,9 +18,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db import work_unit
 from app.models import Trainer
+from app.settings import ROOT
 from worker.methods import METHODS, describe
 
-PACKAGES = ("tiebreak", "torch", "transformers", "peft", "bitsandbytes")
+GIT_PATIENCE_S = 10
+PACKAGES = ("tiebreak", "torch", "transformers", "tokenizers", "safetensors", "peft", "bitsandbytes")
 
 
 def main(name: str) -> None:
@@ -45,14 +48,24 @@ def device_in_words() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of Python, of what is installed of `PACKAGES`."""
-    found = {"python": platform.python_version()}
+    """Of Python, of what is installed of `PACKAGES`, and of this code: its commit where it runs from a checkout."""
+    found = {"python": platform.python_version()} | commit()
     for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:  # run from a checkout that was never installed
             continue
     return found
+
+
+def commit() -> dict[str, str]:
+    """Nothing where there is no checkout, or no git to ask; what is changed in it is said too."""
+    asked = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=GIT_PATIENCE_S)  # noqa: S603 -- ours
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"commit": told.stdout.strip()}
 
 
 if __name__ == "__main__":

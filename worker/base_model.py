@@ -2,30 +2,37 @@
 
 blank                    a new model for the dataset's texts, `starter.py`
 name, name@v3            one of our checkpoints, the newest version unless named; copied out of storage, sums checked
-/folder                  below one of MODEL_FOLDERS
-org/name, …@revision     from the hub, fetched by `transformers` itself
+/folder                  below one of MODEL_FOLDERS; known again by the SHA-256 of its files
+org/name, …@revision     from the hub, fetched by `transformers` itself at the commit that the revision stands for now
+
+Weights come from safetensors alone and no code of a model is ever executed (`policy.py`). What exactly it was is noted with the
+run: a manifest's sum, a commit, a folder's sum.
 
 Adapters remember what they belong to by the name and revision under which programs get it, a checkpoint of ours from our own hub
 as `tiebreak/name`; `peft` finds the base by them.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from huggingface_hub import hf_hub_download
 from sqlalchemy import select
 
 from app.db import work_unit
 from app.errors import BadInput
 from app.models import Checkpoint
 from app.settings import get_settings
-from app.storage import Stored, fetch
+from app.storage import Stored, fetch, sha256_of
 from worker import four_bit, policy, starter
 from worker.groups import Group
 from worker.policy import Kind, Model
 
 BLANK = "blank"
+CONFIG = "config.json"
+"""Every model has one, and it is small."""
 HUB_OWNER = "tiebreak"
 """Of every checkpoint's name on our own hub."""
 LONGEST_VERSION = 10
@@ -72,11 +79,12 @@ def _find(order: Order, folder: Path) -> Base:
     words = order.words
     if words.startswith(("/", ".", "~")):
         allowed = allowed_folder(words)
-        return Base(allowed, words, str(allowed))
+        return Base(allowed, f"{words}, SHA-256 {folder_sum(allowed)}", str(allowed))
     if "/" in words:
         refuse_folder(words)
         name, _, revision = words.partition("@")
-        return Base(words, words, name, revision or None)
+        commit = hub_commit(name, revision or None)
+        return Base(f"{name}@{commit}", f"{words}, commit {commit}", name, commit)
     checkpoint = find_checkpoint(words)
     if checkpoint.kind == "reward" and order.kind == "policy":
         raise BadInput(f"“{words}” is a reward model, which writes no text; choose a policy.", field="base_model")
@@ -100,6 +108,23 @@ def refuse_folder(words: str) -> None:
             f"“{words}” is a folder here as well as a hub name; give its whole path if the folder is meant.",
             field="base_model",
         )
+
+
+def hub_commit(name: str, revision: str | None) -> str:
+    """What a branch or a tag stands for now, or stood for when it was fetched if the hub cannot be reached. Raises BadInput."""
+    try:
+        return Path(hf_hub_download(name, CONFIG, revision=revision)).parent.name
+    except (OSError, ValueError) as problem:
+        first_line = next(iter(str(problem).splitlines()), type(problem).__name__)
+        raise BadInput(
+            f"The hub does not give “{name}” at {revision or 'its newest revision'}: {first_line}", field="base_model"
+        ) from problem
+
+
+def folder_sum(folder: Path) -> str:
+    """SHA-256 over the names and sums of the files that decide what a model says."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in {".safetensors", ".json", ".jinja", ".model"})
+    return hashlib.sha256("".join(f"{sha256_of(path)}  {path.name}\n" for path in files).encode()).hexdigest()
 
 
 def find_checkpoint(words: str) -> Checkpoint:

@@ -57,6 +57,7 @@ class RunAnswer(BaseModel):
     stage: str
     dataset: int
     dataset_name: str
+    dataset_sha256: str
     base_model: str
     checkpoint_name: str
     checkpoint: int | None
@@ -85,6 +86,7 @@ def answer(listed: Listed, findings: Sequence[Finding] | None = None) -> RunAnsw
         stage=run.stage,
         dataset=dataset.id,
         dataset_name=f"{dataset.name}@v{dataset.version}",
+        dataset_sha256=dataset.sha256,
         base_model=run.base_model,
         checkpoint_name=run.checkpoint_name,
         checkpoint=listed.checkpoint.id if listed.checkpoint is not None else None,

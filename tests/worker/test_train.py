@@ -93,6 +93,8 @@ def test_it_publishes_what_it_trained_and_closes_the_run(claimed: Any, tmp_path:
     assert run.facts["truncation"]["responses_cut"] == 0
     assert run.facts["prompts"] == SHARED
     assert run.facts["settings"]["learning_rate"] > 0
+    assert run.facts["peak_memory_bytes"] > 50_000_000
+    assert {"python", "torch", "transformers"} <= set(run.facts["versions"])
     (checkpoint,) = checkpoints()
     assert (checkpoint.name, checkpoint.version, checkpoint.kind, checkpoint.run_id) == (
         "pairs-sft",

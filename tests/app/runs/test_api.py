@@ -27,6 +27,7 @@ def test_it_orders_a_run(ada_api: TestClient, ready: None):
     assert answer.status_code == 202
     assert (run["state"], run["method"], run["dataset"], run["checkpoint"]) == ("queued", "reward", 1, None)
     assert run["settings"]["max_steps"] == 4
+    assert len(run["dataset_sha256"]) == 64
     assert ada_api.get(answer.headers["location"]).json() == run
 
 
