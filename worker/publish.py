@@ -9,19 +9,18 @@ itself comes too, as a PEFT folder named `adapter` that says which base it belon
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from app.models import Dataset, Run
 from app.storage import Stored, sha256_of, store_file
+from worker.card import card
 from worker.policy import Model, merged
 from worker.processes import is_first, unshard_for_good
 from worker.report import Report
 
 MANIFEST = "manifest.json"
 ADAPTER = "adapter"
-LOADED_WITH = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
 
 
 def publish(report: Report, run: Run, dataset: Dataset, model: Model, results: dict[str, Any], folder: Path) -> None:
@@ -37,7 +36,8 @@ def publish(report: Report, run: Run, dataset: Dataset, model: Model, results: d
         save_adapter(model, folder / ADAPTER)
     merged(model).save_pretrained(folder)
     model.tokenizer.save_pretrained(folder)
-    (folder / "README.md").write_text(card(run, dataset, model, results), encoding="utf-8")
+    words = card(run, dataset, results, kind=model.kind, n_parameters=model.n_parameters)
+    (folder / "README.md").write_text(words, encoding="utf-8")
     write_manifest(folder)
     prefix = f"checkpoints/{run.checkpoint_name}/run-{run.id}-{report.fence}"
     files = [store_file(prefix, name, folder / name) for name in names(folder)]
@@ -56,51 +56,3 @@ def names(folder: Path) -> list[str]:
 def write_manifest(folder: Path) -> None:
     files = [Stored(name, (folder / name).stat().st_size, sha256_of(folder / name)).as_json() for name in names(folder)]
     (folder / MANIFEST).write_text(json.dumps({"files": files}, indent=1) + "\n", encoding="utf-8")
-
-
-def card(run: Run, dataset: Dataset, model: Model, results: Mapping[str, Any]) -> str:
-    """The model card: what it was made from, with which settings, and what it measured on prompts it never saw."""
-    loader = LOADED_WITH[model.kind]
-    before, after = results["before"], results["after"]
-    rows = [f"| {name} | {shown(before, name)} | {shown(after, name)} |" for name in after if is_number(after[name])]
-    library = f"---\nlibrary_name: transformers\ntags: [tiebreak, {run.method}]\n---\n"
-    return "\n".join(
-        [
-            library,
-            f"# {run.checkpoint_name}",
-            "",
-            f"A {model.kind} model trained with `{run.method}` by run {run.id} of Tiebreak.",
-            "",
-            f"- Dataset: {dataset.name} v{dataset.version}, SHA-256 `{dataset.sha256}`",
-            f"- Started from: {run.facts['started_from']}",
-            f"- Settings: `{json.dumps(run.facts['settings'])}`",
-            f"- Parameters: {model.n_parameters:,}",
-            f"- Made with: {', '.join(f'{name} {version}' for name, version in run.facts['versions'].items())}",
-            "",
-            "| on the test split | before | after |",
-            "|---|---|---|",
-            *rows,
-            "",
-            "In brackets: 95 % intervals, clustered by prompt.",
-            "",
-            "```python",
-            f"from transformers import {loader}, AutoTokenizer",
-            "",
-            f"model = {loader}.from_pretrained(folder)",
-            "tokenizer = AutoTokenizer.from_pretrained(folder)",
-            "```",
-            "",
-        ]
-    )
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
-
-
-def shown(figures: Mapping[str, Any], name: str) -> str:
-    """A figure with its 95 % interval, where it has one."""
-    value, interval = figures.get(name), figures.get("intervals", {}).get(name)
-    if not is_number(value):
-        return "–"
-    return f"{value:.4g}" if interval is None else f"{value:.4g} ({interval[0]:.4g} to {interval[1]:.4g})"
