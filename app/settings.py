@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     )
     s3_endpoint: str = Field(
         default="", alias="S3_ENDPOINT", description="The address of an S3-speaking server other than Amazon's."
+    )
+    send_files: Literal["self", "nginx", "s3"] = Field(
+        default="self",
+        alias="SEND_FILES",
+        description="Who sends files: self, nginx in front of it, or s3 by signed links (docs/hub.md).",
     )
     session_days: int = Field(
         default=14, alias="SESSION_DAYS", ge=1, le=365, description="How long a browser stays signed in."
@@ -75,6 +80,14 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", alias="LOG_FORMAT", description="text for people, json for programs: one object a line."
     )
+
+    @model_validator(mode="after")
+    def _sends_what_it_has(self) -> "Settings":
+        if self.send_files == "s3" and not self.storage_url.startswith("s3://"):
+            raise ValueError("SEND_FILES=s3 needs STORAGE_URL=s3://…: only S3 can sign links to its files")
+        if self.send_files == "nginx" and self.storage_url.startswith("s3://"):
+            raise ValueError("SEND_FILES=nginx needs a folder as STORAGE_URL: nginx sends files, and S3 has them")
+        return self
 
     @property
     def storage(self) -> str:

@@ -35,6 +35,13 @@ def served(**settings: str) -> Iterator[str]:
             child.wait(_WITHIN_S)
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), **settings}
 

@@ -19,6 +19,7 @@ from app.checkpoints.queries import (
     there,
 )
 from app.db import SessionDep
+from app.download_counts import count
 from app.downloads import download, listed
 from app.forms import LARGEST_ID
 from app.keyset import After, Limit, cut, link_next
@@ -114,7 +115,9 @@ def delete_checkpoint(checkpoint_id: int, person: MayTrain, session: SessionDep)
 @router.get("/checkpoints/{checkpoint_id}/files/{path:path}", response_class=Response)
 def checkpoint_file(checkpoint_id: int, path: str, _: MayReadAll, session: SessionDep, request: Request) -> Response:
     checkpoint = there(checkpoint_by_id(session, checkpoint_id))
-    return download(request, checkpoint.prefix, listed(checkpoint.files, path))
+    file = listed(checkpoint.files, path)
+    count(session, request, checkpoint, path)
+    return download(request, checkpoint.prefix, file)
 
 
 @router.get("/checkpoints/{name}/aliases")

@@ -21,6 +21,7 @@ from app.checkpoints.queries import (
     other_versions,
 )
 from app.db import SessionDep
+from app.download_counts import downloads
 from app.errors import BadInput, Conflict, Mistake, NotFound
 from app.forms import Fields, RowNumber
 from app.keyset import After, Limit, cut
@@ -59,6 +60,7 @@ class CheckpointPage(Page):
     alias: str = ""
     files: Sequence[Mapping[str, Any]]
     n_bytes: int
+    n_downloads: int
     results: Results
     others: Sequence[Checkpoint]
     address: str
@@ -92,6 +94,7 @@ def checkpoint_page(
         needed_by=deletion.needed_by(session, checkpoint) if is_there else (),
         files=files if is_there else (),
         n_bytes=sum(file["size"] for file in files),
+        n_downloads=downloads(session, checkpoint),
         results=results_in_words(checkpoint.metrics),
         others=other_versions(session, checkpoint),
         address=get_settings().public_url.rstrip("/") or str(request.base_url).rstrip("/"),

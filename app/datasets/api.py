@@ -13,6 +13,7 @@ from app.datasets.preview import preview
 from app.datasets.queries import dataset_for, datasets_page
 from app.datasets.service import freeze
 from app.db import SessionDep
+from app.download_counts import count
 from app.downloads import download, listed
 from app.keyset import After, Limit, cut, link_next
 from app.models import Dataset
@@ -111,4 +112,6 @@ def show_dataset(dataset_id: int, person: MayReadData, session: SessionDep) -> D
 def dataset_file(dataset_id: int, path: str, person: MayReadData, session: SessionDep, request: Request) -> Response:
     dataset, _ = dataset_for(session, person, dataset_id)
     name = f"{dataset.name}-v{dataset.version}-{path}"
-    return download(request, dataset.prefix, listed(dataset.files, path), save_as=name)
+    file = listed(dataset.files, path)
+    count(session, request, dataset, path)
+    return download(request, dataset.prefix, file, save_as=name)

@@ -14,6 +14,7 @@ from app.datasets.preview import Preview, preview
 from app.datasets.queries import dataset_for, datasets_page, other_versions, runs_on
 from app.datasets.service import freeze
 from app.db import SessionDep
+from app.download_counts import downloads
 from app.errors import Mistake
 from app.forms import Lists
 from app.keyset import After, Limit, cut
@@ -38,6 +39,7 @@ class DatasetPage(Page):
     project: Project
     counts: Mapping[str, Any]
     n_bytes: int
+    n_downloads: int
     others: Sequence[Dataset]
     runs: Sequence[Run]
     address: str
@@ -128,6 +130,7 @@ def dataset(dataset_id: int, request: Request, session: SessionDep, person: Mana
         project=project,
         counts=found.counts,
         n_bytes=sum(file["size"] for file in found.files),
+        n_downloads=downloads(session, found),
         others=other_versions(session, found),
         runs=runs_on(session, found) if person.is_admin else (),
         address=get_settings().public_url.rstrip("/") or str(request.base_url).rstrip("/"),

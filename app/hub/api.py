@@ -11,11 +11,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.datastructures import FormData
 
 from app.db import SessionDep
+from app.download_counts import downloads, lately
 from app.hub.asking import Reader, Somebody
 from app.hub.commits import NAMESPACE, Kind, entries, named_entries
 from app.hub.descriptions import described, history, introduced, references
 from app.hub.refusals import HubRoute, Refused, no_entry, no_repository
-from app.hub.repositories import branches_of, commit_of, newest_commits, versions_of
+from app.hub.repositories import MAIN, branches_of, commit_of, newest_commits, row_of, versions_of
 
 router = APIRouter(route_class=HubRoute, prefix="/api")
 _MOST = 1000
@@ -43,7 +44,7 @@ def repositories(
         return []
     words = search.removeprefix(f"{NAMESPACE}/")
     found = newest_commits(session, person, kind, words, min(max(limit, 0), _MOST))
-    return [described(commit, detailed=False) for commit in found]
+    return [described(commit) for commit in found]
 
 
 @router.get("/{kind:kinds}/{name}")
@@ -57,7 +58,7 @@ def without_namespace(kind: Kind, name: str, person: Reader) -> None:
 def newest(
     kind: Kind, of: Repository, person: Reader, session: SessionDep, expand: Expand = (), *, blobs: bool = False
 ) -> dict[str, Any]:
-    return described(commit_of(session, person, kind, of), detailed=blobs, expand=expand)
+    return at_revision(kind, of, MAIN, person, session, expand, blobs=blobs)
 
 
 @router.get(REPOSITORY + "/revision/{revision:path}")
@@ -71,7 +72,10 @@ def at_revision(
     *,
     blobs: bool = False,
 ) -> dict[str, Any]:
-    return described(commit_of(session, person, kind, of, revision), detailed=blobs, expand=expand)
+    commit = commit_of(session, person, kind, of, revision)
+    row = row_of(session, commit)
+    counted = (lately(session, row), downloads(session, row))
+    return described(commit, detailed=blobs, expand=expand, downloads=counted)
 
 
 @router.get(REPOSITORY + "/auth-check")

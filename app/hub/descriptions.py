@@ -10,8 +10,12 @@ from app.hub.repositories import Version
 ALWAYS_TOLD = frozenset({"_id", "id"})
 
 
-def described(commit: Commit, *, detailed: bool, expand: Sequence[str] = ()) -> dict[str, Any]:
-    """A repository at a commit; only the properties in `expand`, if there are any. `detailed` tells the files' sizes."""
+def described(
+    commit: Commit, *, detailed: bool = False, expand: Sequence[str] = (), downloads: tuple[int, int] = (0, 0)
+) -> dict[str, Any]:
+    """A repository at a commit; only the properties in `expand`, if there are any. `detailed` tells the files' sizes,
+    `downloads` are those of late and all.
+    """
     made_at = moment(commit.created_at)
     told: dict[str, Any] = {
         "_id": f"{commit.kind}-{commit.row_id}",
@@ -24,6 +28,8 @@ def described(commit: Commit, *, detailed: bool, expand: Sequence[str] = ()) -> 
         "gated": False,
         "disabled": False,
         "likes": 0,
+        "downloads": downloads[0],
+        "downloadsAllTime": downloads[1],
         "siblings": [sibling(file, detailed=detailed) for file in commit.files],
         "usedStorage": sum(file.size for file in commit.files),
         "tags": ["tiebreak"],

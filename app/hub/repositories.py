@@ -56,6 +56,13 @@ def commit_of(session: Session, person: Person, kind: Kind, repository: str, rev
     return _commit(session, row)
 
 
+def row_of(session: Session, commit: Commit) -> Checkpoint | Dataset:
+    """What the commit was made of."""
+    if commit.kind == "model":
+        return session.get_one(Checkpoint, commit.row_id)
+    return session.get_one(Dataset, commit.row_id)
+
+
 def versions_of(session: Session, person: Person, kind: Kind, repository: str) -> Sequence[Version]:
     """Newest first. Raises the Hub's refusal for no such repository."""
     namespace, _, name = repository.rpartition("/")

@@ -5,13 +5,15 @@ The same addresses without `resolve` are what people copy from a client's messag
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
 
 from app.db import SessionDep
+from app.download_counts import count
 from app.downloads import download
 from app.hub.asking import Reader
 from app.hub.commits import NAMESPACE, Commit
 from app.hub.refusals import HubRoute, no_entry
-from app.hub.repositories import commit_of
+from app.hub.repositories import commit_of, row_of
 
 router = APIRouter(route_class=HubRoute)
 _PAGES = {"model": "checkpoints", "dataset": "datasets"}
@@ -21,17 +23,17 @@ _PAGES = {"model": "checkpoints", "dataset": "datasets"}
 def dataset_file(
     namespace: str, name: str, revision: str, path: str, person: Reader, session: SessionDep, request: Request
 ) -> Response:
-    return file(request, commit_of(session, person, "dataset", f"{namespace}/{name}", revision), path)
+    return file(request, session, commit_of(session, person, "dataset", f"{namespace}/{name}", revision), path)
 
 
 @router.api_route("/{namespace}/{name}/resolve/{revision}/{path:path}", methods=["GET", "HEAD"])
 def model_file(
     namespace: str, name: str, revision: str, path: str, person: Reader, session: SessionDep, request: Request
 ) -> Response:
-    return file(request, commit_of(session, person, "model", f"{namespace}/{name}", revision), path)
+    return file(request, session, commit_of(session, person, "model", f"{namespace}/{name}", revision), path)
 
 
-def file(request: Request, commit: Commit, path: str) -> Response:
+def file(request: Request, session: Session, commit: Commit, path: str) -> Response:
     """The file with the headers that the Hub's clients keep it by: the commit, the hash and the size."""
     found = next((file for file in commit.files if file.path == path), None)
     if found is None:
@@ -41,6 +43,7 @@ def file(request: Request, commit: Commit, path: str) -> Response:
         "X-Linked-Etag": f'"{found.sha256}"',
         "X-Linked-Size": str(found.size),
     }
+    count(session, request, row_of(session, commit), path)
     return download(request, commit.prefix, found, made=commit.made.get(path), also=headers)
 
 

@@ -7,6 +7,7 @@ from app.models.browser_session import BrowserSession
 from app.models.checkpoint import Checkpoint
 from app.models.checkpoint_alias import CheckpointAlias
 from app.models.dataset import Dataset
+from app.models.download_count import DownloadCount
 from app.models.invitation import Invitation
 from app.models.item import Item
 from app.models.judgment import Judgment
@@ -32,6 +33,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointAlias",
     "Dataset",
+    "DownloadCount",
     "Invitation",
     "Item",
     "Judgment",

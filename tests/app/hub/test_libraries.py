@@ -1,15 +1,18 @@
 """Unmodified libraries with `HF_ENDPOINT`, each in a process of its own as they would be at somebody else's."""
 
 import os
+import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from app import db
-from app.models import CheckpointAlias, User
-from app.storage import Stored, store_file
+from app.models import CheckpointAlias, Dataset, User
+from app.settings import ROOT
+from app.storage import Stored, sha256_of, store_file
 from tests import trained
 from tests.app.hub.conftest import Shelf, token_of
 from tests.small import TEXTS, small_model
@@ -28,16 +31,16 @@ from huggingface_hub import snapshot_download
 from peft import AutoPeftModelForCausalLM, PeftModel
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-tokenizer = AutoTokenizer.from_pretrained("tiebreak/words", revision="v1")
+tokenizer = AutoTokenizer.from_pretrained("tiebreak/helpful", revision="v3")
 chat = tokenizer.apply_chat_template([{"role": "user", "content": "quick?"}], tokenize=False)
 assert "quick?" in chat and len(chat) > len("quick?"), chat
-policy = AutoModelForCausalLM.from_pretrained("tiebreak/words", revision="production")
+policy = AutoModelForCausalLM.from_pretrained("tiebreak/helpful", revision="production")
 reward = AutoModelForSequenceClassification.from_pretrained("tiebreak/judge")
 assert reward.config.num_labels == 1
 ids = tokenizer(chat, return_tensors="pt").input_ids
-base = AutoModelForCausalLM.from_pretrained("tiebreak/words", subfolder="base")
-adapted = PeftModel.from_pretrained(base, "tiebreak/words", subfolder="adapter")
-alone = snapshot_download("tiebreak/words", allow_patterns="adapter/*") + "/adapter"
+base = AutoModelForCausalLM.from_pretrained("tiebreak/starter")
+adapted = PeftModel.from_pretrained(base, "tiebreak/helpful", subfolder="adapter")
+alone = snapshot_download("tiebreak/helpful", allow_patterns="adapter/*") + "/adapter"
 with_its_base = AutoPeftModelForCausalLM.from_pretrained(alone)
 with torch.no_grad():
     same = all(torch.allclose(each(ids).logits, policy(ids).logits, atol=1e-4) for each in (adapted, with_its_base))
@@ -87,10 +90,14 @@ def run(script: str, *words: str, address: str, token: str, home: Path) -> str:
     return done.stdout
 
 
-def publish(name: str, kind: str, folder: Path) -> None:
+def publish(name: str, kind: str, folder: Path, dataset: Dataset) -> None:
     with db.work_unit() as session:
         checkpoint = trained.make_checkpoint(
-            session, trained.make_run(session, state="finished"), name=name, kind=kind, sha256=f"{len(name):x}" * 64
+            session,
+            trained.make_run(session, dataset, state="finished"),
+            name=name,
+            kind=kind,
+            sha256=sha256_of(folder / "config.json"),
         )
         stored: list[Stored] = [store_file(checkpoint.prefix, path, folder / path) for path in names(folder)]
         checkpoint.files = [file.as_json() for file in stored]
@@ -98,25 +105,22 @@ def publish(name: str, kind: str, folder: Path) -> None:
 
 @pytest.fixture
 def models(shelf: Shelf, ada: User, tmp_path: Path) -> None:
-    """`words`, a policy with its adapter and its base, which is also `start`, and `judge`, a reward model."""
+    """A third version of `helpful`, a policy with its adapter; `starter`, what it began as; `judge`, a reward model."""
     tokenizer = starter.train_tokenizer(TEXTS, 300)
     policy = small_model("policy", tokenizer, lora_rank=2)
-    folder = tmp_path / "words"
-    small_model("policy", tokenizer).network.save_pretrained(folder / "base")
     for name, weights in policy.adapted.named_parameters():
         if "lora_B" in name:
             weights.data.normal_(std=0.1)
-    policy.adapters_belong_to("tiebreak/start", "v1")
-    save_adapter(policy, folder / "adapter")
-    merged(policy).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    publish("words", "policy", folder)
-    publish("start", "policy", folder / "base")
+    policy.adapters_belong_to("tiebreak/starter", "v1")
+    save_adapter(policy, tmp_path / "helpful" / "adapter")
+    merged(policy).save_pretrained(tmp_path / "helpful")
+    small_model("policy", tokenizer).network.save_pretrained(tmp_path / "starter")
     small_model("reward", tokenizer).network.save_pretrained(tmp_path / "judge")
-    tokenizer.save_pretrained(tmp_path / "judge")
-    publish("judge", "reward", tmp_path / "judge")
+    for name, kind in {"helpful": "policy", "starter": "policy", "judge": "reward"}.items():
+        tokenizer.save_pretrained(tmp_path / name)
+        publish(name, kind, tmp_path / name, shelf.dataset)
     with db.work_unit() as session:
-        session.add(CheckpointAlias(name="words", alias="production", version=1, moved_by=ada.id))
+        session.add(CheckpointAlias(name="helpful", alias="production", version=3, moved_by=ada.id))
 
 
 def test_transformers_and_peft_load_what_was_published(shelf: Shelf, ada: User, models: None, tmp_path: Path):
@@ -128,3 +132,13 @@ def test_datasets_loads_what_was_frozen(shelf: Shelf, ada: User, tmp_path: Path)
     counts = (str(shelf.dataset.counts[side]["groups"]) for side in ("train", "test"))
     words = (*counts, shelf.dataset.sha256[:40])
     assert run(ROWS, *words, address=shelf.address, token=token_of(ada), home=tmp_path) == "loaded\n"
+
+
+def test_the_code_of_the_page_about_the_hub_runs(shelf: Shelf, ada: User, models: None, tmp_path: Path):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "hub.md").read_text(), re.DOTALL)
+    here = [
+        block for block in blocks if all(find_spec(name) for name in re.findall(r"^from (\w+)", block, re.MULTILINE))
+    ]
+    assert len(blocks) == 6
+    assert len(here) >= 4, "only what needs vLLM or TRL may be left out"
+    run("\n".join(here), address=shelf.address, token=token_of(ada), home=tmp_path)
