@@ -36,6 +36,7 @@ from app.queue import api as queue_api
 from app.runs import api as runs_api
 from app.runs import launch_api as runs_launch_api
 from app.runs import launch_views as runs_launch_views
+from app.runs import trainers as runs_trainers
 from app.runs import views as runs_views
 from app.runs import watch as runs_watch
 from app.settings import ROOT
@@ -54,6 +55,7 @@ API: tuple[APIRouter, ...] = (
     datasets_api.router,
     runs_launch_api.router,
     runs_api.router,
+    runs_trainers.api,
     checkpoints_api.router,
 )
 PAGES: tuple[APIRouter, ...] = (
@@ -74,6 +76,7 @@ PAGES: tuple[APIRouter, ...] = (
     runs_launch_views.router,
     runs_views.router,
     runs_watch.router,
+    runs_trainers.router,
     checkpoints_views.router,
 )
 # What unmodified clients of the Hugging Face Hub ask for, at the addresses where they ask for it.

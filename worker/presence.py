@@ -1,4 +1,4 @@
-"""One row for each live trainer: described once by a process with torch, and seen again every ten seconds.
+"""One row for each live trainer: described once by a process with torch, and seen again every ten seconds, with what its machine has free.
 
 Nothing takes the row back: a trainer that is gone is not seen any more, and readers believe a row for a minute at
 most. Where the row has vanished, or could not be written, it is described again.
@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db import work_unit
 from app.models import Trainer
 from app.settings import ROOT
+from worker.usage import of_machine
 
 SEEN_EVERY_S = 10.0
 _log = logging.getLogger(__name__)
@@ -44,7 +45,12 @@ def _stay(name: str) -> None:
 def be_seen(name: str) -> bool:
     """Whether there is a row for it."""
     with work_unit() as session:
-        statement = update(Trainer).where(Trainer.name == name).values(last_seen_at=func.now()).returning(Trainer.id)
+        statement = (
+            update(Trainer)
+            .where(Trainer.name == name)
+            .values(last_seen_at=func.now(), usage=of_machine())
+            .returning(Trainer.id)
+        )
         return session.scalar(statement) is not None
 
 

@@ -36,6 +36,7 @@ from app.models.run import MAX_ATTEMPTS
 from app.settings import ROOT, get_settings
 from worker import exits, lease
 from worker.lease import Claim, Standing
+from worker.watching import Watcher
 
 CANCEL_PATIENCE_S = 30.0
 """For the trainer to end its step after a person has cancelled the run."""
@@ -114,11 +115,13 @@ def supervise(
         lease.fail(held, f"The trainer could not be started: {problem}")
         return
     _log.info("run %s, attempt %s: process %s, log in %s", run_id, held.attempt, trainer.pid, log)
+    watcher = Watcher(held, log, trainer.pid, environment)
     try:
-        ending = _watch(trainer, held, lifeline)
+        ending = _watch(trainer, held, lifeline, watcher)
     finally:
         _signal(trainer, signal.SIGKILL)
         status = trainer.wait()
+        watcher.last()
         shutil.rmtree(scratch, ignore_errors=True)
     _log.info("run %s, attempt %s: ended %s with status %s", run_id, held.attempt, ending.name, status)
     try:
@@ -148,7 +151,7 @@ def _start(command: Sequence[str], log: Path, scratch: Path, environment: Mappin
         )
 
 
-def _watch(trainer: subprocess.Popen[bytes], held: Claim, lifeline: Lifeline) -> Ending:
+def _watch(trainer: subprocess.Popen[bytes], held: Claim, lifeline: Lifeline, watcher: Watcher) -> Ending:
     """Until the trainer has ended, or must not live any longer."""
     heart = _Heart(held)
     ending, kill_at = Ending.BY_ITSELF, float("inf")
@@ -156,6 +159,7 @@ def _watch(trainer: subprocess.Popen[bytes], held: Claim, lifeline: Lifeline) ->
         standing = heart.beat()
         if standing is Standing.LOST:
             return Ending.LOST
+        watcher.look()
         is_leaving = lifeline.breaks_within(LOOK_EVERY_S)
         now = time.monotonic()
         if is_leaving and ending is not Ending.SHUTDOWN:

@@ -20,6 +20,9 @@ from app.models.response import Response
 from app.models.run import Run
 from app.models.run_keep import RunKeep
 from app.models.run_metric import RunMetric
+from app.models.run_sample import RunSample
+from app.models.run_test import RunTest
+from app.models.run_watch import RunWatch
 from app.models.sign_in_attempt import SignInAttempt
 from app.models.table import Table
 from app.models.trainer import Trainer
@@ -46,6 +49,9 @@ __all__ = [
     "Run",
     "RunKeep",
     "RunMetric",
+    "RunSample",
+    "RunTest",
+    "RunWatch",
     "SignInAttempt",
     "Table",
     "Trainer",

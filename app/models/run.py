@@ -1,6 +1,7 @@
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.table import CreatedAt, Json, RowId, Table
@@ -31,6 +32,7 @@ class Run(Table):
             "id",
             postgresql_where=text("state IN ('queued', 'claimed', 'running', 'cancelling')"),
         ),
+        Index("ix_run_tags", "tags", postgresql_using="gin"),
     )
 
     id: Mapped[RowId]
@@ -55,6 +57,8 @@ class Run(Table):
     facts: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     results: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     error: Mapped[str | None]
+    tags: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'"))
+    note: Mapped[str] = mapped_column(server_default=text("''"))
     created_by: Mapped[int] = mapped_column(ForeignKey("user.id"))
     created_at: Mapped[CreatedAt]
     started_at: Mapped[datetime | None]

@@ -13,8 +13,10 @@ from app.datasets.queries import dataset_asked_for
 from app.db import SessionDep
 from app.keyset import After, Limit, cut, link_next
 from app.runs.diagnosis import Finding, diagnose
+from app.runs.labels import label_run
+from app.runs.listing import Filtered, runs_page
 from app.runs.measured import as_rows, measured, metrics, sampled
-from app.runs.queries import Listed, listed_run, run_by_id, runs_page
+from app.runs.queries import Listed, listed_run, run_by_id
 from app.runs.service import order_run
 from app.runs.verbs import cancel_run
 
@@ -36,6 +38,15 @@ class RunOrder(BaseModel):
     settings: dict[str, Any] = {}
     name: str | None = None
     priority: Priority = 0
+
+
+class Labels(BaseModel):
+    """What is left out, or null, stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tags: list[str] | None = None
+    note: str | None = None
 
 
 class FindingAnswer(BaseModel):
@@ -62,6 +73,8 @@ class RunAnswer(BaseModel):
     checkpoint_name: str
     checkpoint: int | None
     settings: dict[str, Any]
+    tags: list[str]
+    note: str
     step: int
     total_steps: int | None
     seconds_left: float | None
@@ -91,6 +104,8 @@ def answer(listed: Listed, findings: Sequence[Finding] | None = None) -> RunAnsw
         checkpoint_name=run.checkpoint_name,
         checkpoint=listed.checkpoint.id if listed.checkpoint is not None else None,
         settings=run.settings,
+        tags=run.tags,
+        note=run.note,
         step=run.step,
         total_steps=run.total_steps,
         seconds_left=run.seconds_left,
@@ -127,10 +142,16 @@ def order(given: RunOrder, person: MayTrain, session: SessionDep, response: Resp
 
 @router.get("/runs")
 def list_runs(
-    _: MayReadAll, session: SessionDep, request: Request, response: Response, after: After = None, limit: Limit = 100
+    _: MayReadAll,
+    session: SessionDep,
+    request: Request,
+    response: Response,
+    filters: Filtered,
+    after: After = None,
+    limit: Limit = 100,
 ) -> list[RunAnswer]:
     """Newest first."""
-    page = cut(runs_page(session, after=after, limit=limit), limit, key=lambda row: row.run.id)
+    page = cut(runs_page(session, filters, after=after, limit=limit), limit, key=lambda row: row.run.id)
     link_next(request, response, page.next_after)
     return [answer(listed) for listed in page.rows]
 
@@ -141,6 +162,13 @@ def show_run(run_id: int, _: MayReadAll, session: SessionDep) -> RunAnswer:
     run = listed.run
     found = diagnose(run.method, run.settings, run.facts, run.results, sampled(session, run))
     return answer(listed, found)
+
+
+@router.patch("/runs/{run_id}")
+def label(run_id: int, given: Labels, person: MayTrain, session: SessionDep) -> RunAnswer:
+    """Give a run tags and a note to find it by."""
+    run = label_run(session, person, run_by_id(session, run_id), tags=given.tags, note=given.note)
+    return answer(listed_run(session, run.id))
 
 
 @router.get("/runs/{run_id}/metrics")

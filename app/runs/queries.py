@@ -61,26 +61,14 @@ class Listed:
     checkpoint: Checkpoint | None
 
 
-def runs_page(session: Session, *, after: int | None, limit: int) -> Sequence[Listed]:
-    """Newest first; one more than `limit` when there are more."""
-    statement = (
-        select(Run, Dataset, Checkpoint)
-        .join(Dataset, Dataset.id == Run.dataset_id)
-        .outerjoin(Checkpoint, Checkpoint.id == _newest_of(Run.id))
-    )
-    if after is not None:
-        statement = statement.where(Run.id < after)
-    return [Listed(*row) for row in session.execute(statement.order_by(Run.id.desc()).limit(limit + 1))]
-
-
-def _newest_of(run_id: Any) -> Any:
+def newest_of(run_id: Any) -> Any:
     """A run that was extended has published more than once."""
     return select(func.max(Checkpoint.id)).where(Checkpoint.run_id == run_id).correlate(Run).scalar_subquery()
 
 
 def listed_run(session: Session, run_id: int) -> Listed:
     run = run_by_id(session, run_id)
-    checkpoint = session.scalars(select(Checkpoint).where(Checkpoint.id == _newest_of(run.id))).one_or_none()
+    checkpoint = session.scalars(select(Checkpoint).where(Checkpoint.id == newest_of(run.id))).one_or_none()
     return Listed(run, session.get_one(Dataset, run.dataset_id), checkpoint)
 
 

@@ -12,12 +12,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access import Admin, Person
 from app.charts import Chart
 from app.db import SessionDep
-from app.models import Run, User
+from app.models import Run, RunWatch, User
 from app.pages import Page, go_to, is_fragment_wanted, render
 from app.run_states import OVER
 from app.runs.curves import MAIN_NAMES, Look, Looking, charts
@@ -26,6 +27,7 @@ from app.runs.form import words
 from app.runs.measured import measured, sampled
 from app.runs.queries import Listed, announced, listed_run, live_trainers, run_by_id, runs_ahead
 from app.runs.results import Results, facts_in_words, results_in_words
+from app.runs.usage import Facts, of_process
 from app.runs.verbs import cancel_run
 
 router = APIRouter()
@@ -55,14 +57,18 @@ class RunPage(Page):
     findings: Sequence[Finding]
     facts: Sequence[tuple[str, str]]
     settings: Sequence[tuple[str, str]]
+    usage: Facts
+    log: str
     ordered_by: str
 
 
 def standing_of(session: Session, run: Run) -> Standing:
     ahead = runs_ahead(session, run) if run.state == "queued" else 0
     is_waiting_for_trainer = run.state == "queued" and not live_trainers(session)
-    shown = (run.state, run.stage, run.attempt, run.step, run.last_step_at, run.priority, ahead, is_waiting_for_trainer)
-    return Standing(ahead, is_waiting_for_trainer, hashlib.sha256(repr(shown).encode()).hexdigest()[:16])
+    told_at = session.scalar(select(RunWatch.told_at).where(RunWatch.run_id == run.id))
+    shown = (run.state, run.stage, run.attempt, run.step, run.last_step_at, run.priority, ahead)
+    version = hashlib.sha256(repr((shown, is_waiting_for_trainer, told_at)).encode()).hexdigest()[:16]
+    return Standing(ahead, is_waiting_for_trainer, version)
 
 
 def run_page(session: Session, person: Person, run_id: int, look: Look) -> RunPage:
@@ -70,6 +76,7 @@ def run_page(session: Session, person: Person, run_id: int, look: Look) -> RunPa
     run = found.run
     end = run.finished_at or datetime.now(UTC)
     drawn = charts(measured(session, run, None if look.curves == "all" else MAIN_NAMES), look)
+    watched = session.get(RunWatch, run.id)
     return RunPage(
         person=person,
         listed=found,
@@ -83,6 +90,8 @@ def run_page(session: Session, person: Person, run_id: int, look: Look) -> RunPa
         findings=diagnose(run.method, run.settings, run.facts, run.results, sampled(session, run)),
         facts=facts_in_words({name: fact for name, fact in run.facts.items() if name != "settings"}),
         settings=settings_in_force(session, run),
+        usage=of_process(watched.usage) if watched is not None else (),
+        log=watched.log if watched is not None else "",
         ordered_by=session.get_one(User, run.created_by).name,
     )
 

@@ -39,6 +39,7 @@ ADAS = {
     "datasets": "/datasets",
     "dataset_new": "/datasets/new",
     "runs": "/runs",
+    "trainers": "/trainers",
     "run_new": "/runs/new",
     "run_new_checked": "/runs/new?preflight=1&preset=careful",
     "checkpoints": "/checkpoints",
