@@ -27,6 +27,7 @@ from app.people import account, joining
 from app.people import language as people_language
 from app.people import views as people
 from app.projects import api as projects_api
+from app.projects import people_api as project_people_api
 from app.projects import people_page as project_people
 from app.projects import settings_page as project_settings
 from app.projects import views as projects_views
@@ -48,6 +49,7 @@ _PROBLEM: dict[str, Any] = {"description": "Problem", "content": {"application/p
 API: tuple[APIRouter, ...] = (
     judgments_api.direct,
     projects_api.router,
+    project_people_api.router,
     prompts_api.router,
     queue_api.router,
     judgments_api.router,

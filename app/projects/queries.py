@@ -199,13 +199,32 @@ def _numbers(
 
 def members(session: Session, project: Project) -> Sequence[tuple[User, Membership]]:
     """Who takes part besides the admins; managers come first."""
-    rows = session.execute(
+    rows = session.execute(_members(project).order_by(Membership.role.desc(), User.name, User.id))
+    return [(user, membership) for user, membership in rows]
+
+
+def members_page(
+    session: Session, project: Project, *, after: int | None, limit: int
+) -> Sequence[tuple[User, Membership]]:
+    """The same by number, and one more than `limit` if there are more."""
+    rows = session.execute(_members(project).where(User.id > (after or 0)).order_by(User.id).limit(limit + 1))
+    return [(user, membership) for user, membership in rows]
+
+
+def member(session: Session, project: Project, user_id: int) -> tuple[User, Membership]:
+    """Somebody who takes part, as the database has it now."""
+    user, membership = session.execute(
+        _members(project).where(User.id == user_id).execution_options(populate_existing=True)
+    ).one()
+    return user, membership
+
+
+def _members(project: Project) -> Select[User, Membership]:
+    return (
         select(User, Membership)
         .join(Membership, Membership.user_id == User.id)
         .where(Membership.project_id == project.id)
-        .order_by(Membership.role.desc(), User.name, User.id)
     )
-    return [(user, membership) for user, membership in rows]
 
 
 ACTIONS = (

@@ -4,6 +4,7 @@ A new route must be given its line in `ROUTES`; `access.py` has the table in wor
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import func, select, update
 from app import db
 from app.imports.service import ACTION as IMPORTED
 from app.main import API, HUB, PAGES
-from app.models import Audit, CheckpointAlias, Item, Membership, User
+from app.models import Audit, CheckpointAlias, Invitation, Item, Membership, User
 from app.models.api_token import SCOPES
 from app.storage import store_file
 from tests import trained
@@ -55,6 +56,17 @@ PROGRAMS = {
     "GET /projects": Line("everybody", "/projects", "read"),
     "GET /projects/{slug}": Line("members", "/projects/words", "read"),
     "PATCH /projects/{slug}": Line("data", "/projects/words", "admin"),
+    "GET /projects/{slug}/members": Line("managers", "/projects/words/members", "read"),
+    "POST /projects/{slug}/members": Line("data", "/projects/words/members", "admin", {"email": "ada@example.org"}),
+    "PATCH /projects/{slug}/members/{user_id}": Line(
+        "data", "/projects/words/members/{ben}", "admin", {"role": "annotator"}
+    ),
+    "DELETE /projects/{slug}/members/{user_id}": Line("data", "/projects/words/members/{fay}", "admin"),
+    "GET /projects/{slug}/invitations": Line("managers", "/projects/words/invitations", "read"),
+    "POST /projects/{slug}/invitations": Line("data", "/projects/words/invitations", "admin"),
+    "DELETE /projects/{slug}/invitations/{invitation_id}": Line(
+        "data", "/projects/words/invitations/{invitation}", "admin"
+    ),
     "POST /projects/{slug}/next": Line("members", "/projects/words/next", "judge"),
     "POST /assignments/{assignment_id}/judgment": Line("owner", "/assignments/9/judgment", "judge", JUDGMENT),
     "POST /assignments/{assignment_id}/release": Line("owner", "/assignments/9/release", "judge"),
@@ -230,8 +242,8 @@ class Place:
 @pytest.fixture
 def place(ada: User, ben: User, cleo: User, tmp_path: Path) -> Place:
     """A project with somebody of every role, and something of each kind that has a number for a name."""
-    dora, eric = account("dora", "annotator"), account("eric", "annotator")
-    words = queued(ben, dora, items=2, wanted=9)
+    dora, eric, fay = (account(name, "annotator") for name in ("dora", "eric", "fay"))
+    words = queued(ben, dora, fay, items=2, wanted=9)
     queued(cleo, eric, slug="other", items=0)
     with db.work_unit() as session:
         session.execute(update(Membership).where(Membership.user_id.in_([dora.id, eric.id])).values(role="manager"))
@@ -250,6 +262,12 @@ def place(ada: User, ben: User, cleo: User, tmp_path: Path) -> Place:
         numbers["preflight"] = trained.make_preflight(session, dataset).id
         session.flush()
         numbers["imported"] = imported.id
+        numbers["fay"] = fay.id
+        link = Invitation(token_hash=b"hash", role="annotator", project_id=words.id, invited_by=dora.id)
+        link.expires_at = func.now() + timedelta(days=1)
+        session.add(link)
+        session.flush()
+        numbers["invitation"] = link.id
         numbers["item"] = session.scalars(select(func.min(Item.id)).where(Item.project_id == words.id)).one()
     people = {"stranger": cleo, "annotator": ben, "other_manager": eric, "manager": dora, "admin": ada}
     return Place(people, numbers)
