@@ -107,13 +107,13 @@ def _by_id(tiers: dict[str, Any]) -> dict[UUID, int]:
 
 
 def why_nothing_is_left(session: Session, person: Person, project: Project) -> Reason:
-    """Asked only when a claim came back empty. Open to all is what `ix_item_queue` answers."""
+    """Asked only when a claim came back empty. `ix_item_queue` answers what is open to all, `ix_item_reserved` the rest."""
     if not session.scalar(select(exists().where(Item.project_id == project.id))):
         return "empty"
-    open_to_all = exists().where(
-        Item.project_id == project.id, Item.open_slots > 0, ~Item.set_aside, Item.reserved_for.is_(None)
-    )
-    if session.scalar(select(open_to_all)):
+    still_open = (Item.project_id == project.id, Item.open_slots > 0, ~Item.set_aside)
+    open_to_all = exists().where(*still_open, Item.reserved_for.is_(None))
+    open_to_somebody = exists().where(*still_open, Item.reserved_for.is_not(None))
+    if session.scalar(select(open_to_all | open_to_somebody)):
         return "all_yours"
     leased = exists().where(
         Assignment.project_id == project.id,

@@ -10,6 +10,7 @@ from app.access import MayAdminister, MayMakeProjects, MayRead
 from app.db import SessionDep
 from app.keyset import After, Limit, cut, link_next
 from app.models import Project
+from app.projects import reservations
 from app.projects.queries import (
     Counts,
     counts,
@@ -123,6 +124,16 @@ def show_project(slug: str, person: MayRead, session: SessionDep) -> ProjectAnsw
     project = project_for(session, person, slug)
     numbers = counts_for(session, person, [project])[project.id]
     return answer(project, numbers, tells_all=manages(session, person, project))
+
+
+class FreedAnswer(BaseModel):
+    freed: int
+
+
+@router.post("/projects/{slug}/reservations/free")
+def free_stuck_items(slug: str, person: MayAdminister, session: SessionDep) -> FreedAnswer:
+    """Give items to everybody that are reserved for somebody who cannot judge them; `stuck` lists them."""
+    return FreedAnswer(freed=reservations.free(session, person, managed_project(session, person, slug)))
 
 
 @router.patch("/projects/{slug}")

@@ -19,7 +19,7 @@ from app.models.membership import ROLES
 from app.pages import Page, go_to, render
 from app.people import invitations
 from app.people.views import link_to, shown_once
-from app.projects import queries, service
+from app.projects import queries, reservations, service
 from app.projects.history import Deed, told
 from app.projects.queries import managed_project
 
@@ -92,8 +92,11 @@ def change_role(
 
 @router.post("/projects/{slug}/members/{user_id}/remove")
 def remove_member(request: Request, session: SessionDep, person: SignedIn, slug: str, user_id: RowNumber) -> Response:
-    user = service.remove_member(session, person, managed_project(session, person, slug), user_id)
+    project = managed_project(session, person, slug)
+    user = service.remove_member(session, person, project, user_id)
     words = _("%(name)s is out of the project; what they judged stays, and open turns go to others.", name=user.name)
+    if reservations.stuck_items(session, project):
+        words = f"{words} {_('Items that were reserved for them wait: free them on the page of the project.')}"
     left = user_id == person.id and not person.is_admin
     return go_to(request, "/projects" if left else f"/projects/{slug}/people", notice=words)
 

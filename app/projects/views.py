@@ -12,8 +12,8 @@ from app.db import SessionDep
 from app.keyset import After, cut
 from app.kinds import KINDS, Kind, kind_named
 from app.models import Dataset, Project
-from app.pages import Page, render
-from app.projects import queries
+from app.pages import Page, go_to, ngettext, render
+from app.projects import queries, reservations
 from app.projects.live import Live
 from app.projects.live import live as how_it_goes
 from app.projects.queries import Counts, managed_project, project_for
@@ -43,6 +43,7 @@ class ProjectPage(LivePage):
     kind: Kind
     counts: Counts
     may_manage: bool
+    stuck: int
     datasets: Sequence[Dataset]
 
 
@@ -80,8 +81,17 @@ def project_page(session: Session, person: Person, project: Project) -> ProjectP
         counts=queries.counts_for(session, person, [project])[project.id],
         may_manage=may_manage,
         live=how_it_goes(session, project) if may_manage else None,
+        stuck=reservations.stuck_items(session, project) if may_manage else 0,
         datasets=queries.datasets_of(session, project) if may_manage else (),
     )
+
+
+@router.post("/projects/{slug}/reservations/free")
+def free_stuck_items(request: Request, session: SessionDep, person: SignedIn, slug: str) -> Response:
+    project = managed_project(session, person, slug)
+    n = reservations.free(session, person, project)
+    words = ngettext("%(num)d item is for everybody now.", "%(num)d items are for everybody now.", n)
+    return go_to(request, f"/projects/{slug}", notice=words)
 
 
 @router.get("/projects/{slug}/live")

@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 from app.errors import BadInput, NotFound
 from app.language import gettext
 from app.models import Assignment, Item, Judgment, Membership, Project, Prompt, Response, User
+from app.projects.reservations import is_stuck
 from app.prompts.search import prompt_has
 
 LOOKED_THROUGH = 20_000
 LONGEST_WORDS = 200
-Which = Literal["all", "open", "judged", "urgent", "reserved", "set_aside", "gold", "repeats"]
+Which = Literal["all", "open", "judged", "urgent", "reserved", "stuck", "set_aside", "gold", "repeats"]
 FILTERS: tuple[Which, ...] = get_args(Which)
 
 _CONDITIONS: Mapping[Which, ColumnExpressionArgument[bool]] = {
@@ -30,6 +31,7 @@ _CONDITIONS: Mapping[Which, ColumnExpressionArgument[bool]] = {
     ),
     "urgent": and_(Item.priority < 0, Item.open_slots > 0),
     "reserved": and_(Item.reserved_for.is_not(None), Item.repeat_of.is_(None)),
+    "stuck": is_stuck(),
     "set_aside": Item.set_aside,
     "gold": Item.gold.is_not(None),
     "repeats": Item.repeat_of.is_not(None),

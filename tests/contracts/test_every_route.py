@@ -56,6 +56,7 @@ PROGRAMS = {
     "GET /projects": Line("everybody", "/projects", "read"),
     "GET /projects/{slug}": Line("members", "/projects/words", "read"),
     "PATCH /projects/{slug}": Line("data", "/projects/words", "admin"),
+    "POST /projects/{slug}/reservations/free": Line("data", "/projects/words/reservations/free", "admin"),
     "GET /projects/{slug}/members": Line("managers", "/projects/words/members", "read"),
     "POST /projects/{slug}/members": Line("data", "/projects/words/members", "admin", {"email": "ada@example.org"}),
     "PATCH /projects/{slug}/members/{user_id}": Line(
@@ -160,6 +161,7 @@ BROWSERS = {
     ),
     "POST /projects/{slug}/members": Line("managers", "/projects/words/members"),
     "POST /projects/{slug}/members/{user_id}/remove": Line("managers", "/projects/words/members/{ben}/remove"),
+    "POST /projects/{slug}/reservations/free": Line("managers", "/projects/words/reservations/free"),
     "GET /projects/{slug}/judge": Line("members", "/projects/words/judge"),
     "POST /projects/{slug}/turn": Line("members", "/projects/words/turn"),
     "POST /projects/{slug}/undo": Line("members", "/projects/words/undo"),
