@@ -28,7 +28,7 @@ COPY . .
 USER tiebreak
 HEALTHCHECK --interval=60s --timeout=30s --start-period=60s \
     CMD ["sh", "-c", "celery -A worker.main inspect ping -d train@$HOSTNAME"]
-CMD ["celery", "-A", "worker.main", "worker", "-Q", "train", "-n", "train@%h", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+CMD ["celery", "-q", "-A", "worker.main", "worker", "-Q", "train", "-n", "train@%h", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
 
 FROM packages AS web
 COPY . .

@@ -114,7 +114,7 @@ def _trainer() -> str:
 def _gpu() -> str:
     """No GPU is no illness; one that its trainer does not see is."""
     here, local = _cards(), f"@{socket.gethostname()}"
-    blind = [one.name for one in _trainers() if one.name.endswith(local) and one.device.startswith("cpu")]
+    blind = [one.name for one in _trainers() if one.name.endswith(local) and one.device.lower().startswith("cpu")]
     if here and blind:
         raise Ill(
             f"{', '.join(here)} is in this machine, and {', '.join(blind)} trains on the CPU: set it up again without "

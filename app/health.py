@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import Lock
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
@@ -39,6 +37,9 @@ def database() -> str:
 @lru_cache
 def newest_tables() -> str:
     """The migration that this version of the code was written for."""
+    from alembic.config import Config  # noqa: PLC0415 -- takes its time to load, and a first page should not wait for it
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 -- as above
+
     return ScriptDirectory.from_config(Config(toml_file=ROOT / "pyproject.toml")).get_current_head() or ""
 
 

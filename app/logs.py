@@ -78,5 +78,5 @@ def configure(**_: object) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     # A sweep that found nothing to do is no news; four lines of it every ten seconds would bury what is.
-    for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace"):
+    for name in ("alembic", "celery.beat", "celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).setLevel(logging.WARNING)

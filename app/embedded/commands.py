@@ -21,9 +21,9 @@ _QUIET = "--without-gossip --without-mingle --loglevel INFO"
 COMMANDS = {
     "migrate": "alembic upgrade head",
     "web": "uvicorn app.main:app --no-access-log --timeout-graceful-shutdown 5 --timeout-worker-healthcheck 30",
-    "app": f"celery -A app.jobs worker -Q app -B -c 1 -n app@%h {_QUIET}",
-    "quick": f"celery -A worker.main worker -Q quick -c 1 -n quick@%h {_QUIET}",
-    "train": f"celery -A worker.main worker -Q train -n train@%h {_QUIET}",
+    "app": f"celery -q -A app.jobs worker -Q app -B -c 1 -n app@%h {_QUIET}",
+    "quick": f"celery -q -A worker.main worker -Q quick -c 1 -n quick@%h {_QUIET}",
+    "train": f"celery -q -A worker.main worker -Q train -n train@%h {_QUIET}",
 }
 WORKERS = ("app", "quick", "train")
 NEED_TORCH = ("quick", "train")

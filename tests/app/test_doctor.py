@@ -61,7 +61,7 @@ def test_a_full_disk_a_wrong_clock_and_a_gpu_that_is_not_used_are_ill(
     database: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     with db.work_unit() as session:
-        make_trainer(session, f"train@{doctor.socket.gethostname()}")
+        make_trainer(session, f"train@{doctor.socket.gethostname()}").device = "CPU, 2 threads"
     monkeypatch.setattr(doctor, "FREE_GIB", 10.0**9)
     monkeypatch.setattr(doctor, "CLOCKS_APART_S", -1.0)
     monkeypatch.setattr(doctor, "_cards", lambda: ["NVIDIA Something"])
