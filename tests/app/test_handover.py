@@ -157,6 +157,7 @@ def test_a_file_that_is_not_what_was_stored_breaks_off(database: Engine, ada: Us
     path = Path(get_settings().storage) / large(tmp_path, "large")
     with served() as address, client_of(ada) as client:
         whole = f"{address}/tiebreak/large/resolve/main/model.safetensors"
+        assert client.get(whole).content == CONTENT
         for wrong in (CONTENT[:-1] + b"x", CONTENT[:-1]):
             path.write_bytes(wrong)
             with pytest.raises(httpx.RemoteProtocolError):
