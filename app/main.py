@@ -35,6 +35,7 @@ from app.prompts import api as prompts_api
 from app.prompts import views as prompts_views
 from app.queue import api as queue_api
 from app.runs import api as runs_api
+from app.runs import compare as runs_compare
 from app.runs import launch_api as runs_launch_api
 from app.runs import launch_views as runs_launch_views
 from app.runs import trainers as runs_trainers
@@ -56,6 +57,7 @@ API: tuple[APIRouter, ...] = (
     imports_api.router,
     datasets_api.router,
     runs_launch_api.router,
+    runs_compare.api,
     runs_api.router,
     runs_trainers.api,
     checkpoints_api.router,
@@ -77,6 +79,7 @@ PAGES: tuple[APIRouter, ...] = (
     datasets_views.router,
     runs_launch_views.router,
     runs_views.router,
+    runs_compare.router,
     runs_watch.router,
     runs_trainers.router,
     checkpoints_views.router,

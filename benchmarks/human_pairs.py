@@ -10,7 +10,7 @@ before the end. Whoever changes sizes or rates may look at `--develop` instead: 
 side then.
 
 Both are right or wrong about the same pairs, so what counts is the mean of the differences pair by pair with its 95 %
-interval, clustered by prompt (`worker/intervals.py`). The bar is that its lower end is above 0.
+interval, clustered by prompt (`app/intervals.py`). The bar is that its lower end is above 0.
 """
 
 import argparse

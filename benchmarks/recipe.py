@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
+from app.intervals import Interval, mean_interval, share_interval
 from worker import policy, starter
 from worker.agreement import Scored
 from worker.evaluate import measure, with_reference
 from worker.groups import Group
-from worker.intervals import Interval, mean_interval, share_interval
 from worker.methods import START, find_method, read_settings
 from worker.policy import Kind, Model
 from worker.sharing import with_shared_prompts

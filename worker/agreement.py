@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from worker.intervals import Interval, mean_interval, share_interval, share_interval_of
+from app.intervals import Interval, mean_interval, share_interval, share_interval_of
 from worker.objectives.ranking import TIE
 
 SOURCES = 12

@@ -19,9 +19,10 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
+from app.intervals import mean_interval, share_interval
 from worker.agreement import Figures
+from worker.by_prompt import ByPrompt
 from worker.groups import Group
-from worker.intervals import mean_interval, share_interval
 from worker.policy import Model
 from worker.processes import count, worked_out
 from worker.tokens import cut_prompt, prompt_ids
@@ -59,7 +60,9 @@ def questions_in(groups: Iterable[Group]) -> list[Group]:
     return list((asked or free).values())
 
 
-def answer_figures(model: Model, questions: Sequence[Group], max_length: int) -> Figures:
+def answer_figures(
+    model: Model, questions: Sequence[Group], max_length: int, by_prompt: ByPrompt | None = None
+) -> Figures:
     """The figures above with their intervals, the number of questions and a few samples.
 
     Prompt and answer have ``max_length`` tokens at most, as in training, since some models cannot go on beyond theirs.
@@ -78,6 +81,8 @@ def answer_figures(model: Model, questions: Sequence[Group], max_length: int) ->
     if questions[0].answer is not None:
         right = [float(is_right(*each)) for each in zip(answers, questions, strict=True)]
         figures["right_answers"] = sum(right) / len(right)
+        if by_prompt is not None:
+            by_prompt.note("right_answers", right, [repr(question.prompt) for question in questions])
         intervals["right_answers"] = share_interval(right, places)
     return figures | {"intervals": {name: each for name, each in intervals.items() if each is not None}}
 

@@ -22,6 +22,7 @@ from torch import Tensor
 from worker.agreement import Figures, Scored, order_figures, pairs_of
 from worker.answers import answer_figures, questions_in
 from worker.batches import Batch, EncodedGroup
+from worker.by_prompt import ByPrompt
 from worker.calibration import Link, calibration_figures, link_of
 from worker.groups import Group
 from worker.methods.settings import Training
@@ -33,16 +34,23 @@ Values = Sequence[tuple[float, ...]]
 
 
 def evaluate(
-    model: Model, settings: Training, held_out: Sequence[EncodedGroup], test_groups: Sequence[Group]
+    model: Model,
+    settings: Training,
+    held_out: Sequence[EncodedGroup],
+    test_groups: Sequence[Group],
+    by_prompt: ByPrompt | None = None,
 ) -> Figures:
-    """All that is measured on the test split: ``held_out`` are its judged groups as tokens, in the same order."""
+    """All that is measured on the test split: ``held_out`` are its judged groups as tokens, in the same order.
+
+    What is to be compared with other runs is noted in ``by_prompt``.
+    """
     judged = [group for group in test_groups if group.judged()]
     link = link_of(settings)
     if model.kind == "reward":
-        return reward_figures(model, held_out, judged, link)
-    figures = policy_figures(model, held_out, judged, link)
+        return reward_figures(model, held_out, judged, link, by_prompt)
+    figures = policy_figures(model, held_out, judged, link, by_prompt)
     if questions := questions_in(test_groups):
-        answered = answer_figures(model, questions, settings.max_length)
+        answered = answer_figures(model, questions, settings.max_length, by_prompt)
         answered["intervals"] |= figures.get("intervals", {})
         figures |= answered
     return figures
@@ -69,14 +77,22 @@ def with_reference(model: Model, groups: Sequence[EncodedGroup]) -> list[Encoded
 
 
 def reward_figures(
-    model: Model, groups: Sequence[EncodedGroup], told: Sequence[Group] = (), link: Link | None = None
+    model: Model,
+    groups: Sequence[EncodedGroup],
+    told: Sequence[Group] = (),
+    link: Link | None = None,
+    by_prompt: ByPrompt | None = None,
 ) -> Figures:
     """What a reward model's scores are worth. ``told`` are the same groups as text, with what else is known of them."""
-    return score_figures(measure(model, groups, rewards), groups, told, link)
+    return score_figures(measure(model, groups, rewards), groups, told, link, by_prompt)
 
 
 def policy_figures(
-    model: Model, groups: Sequence[EncodedGroup], told: Sequence[Group] = (), link: Link | None = None
+    model: Model,
+    groups: Sequence[EncodedGroup],
+    told: Sequence[Group] = (),
+    link: Link | None = None,
+    by_prompt: ByPrompt | None = None,
 ) -> Figures:
     """What the implicit reward against ``group.reference`` is worth, and how likely the best responses are."""
     logps = measure(model, groups, logp)
@@ -84,7 +100,7 @@ def policy_figures(
         tuple(now - before for now, before in zip(values, group.reference, strict=True))
         for values, group in zip(logps, groups, strict=True)
     ]
-    figures = score_figures(scores, groups, told, link)
+    figures = score_figures(scores, groups, told, link, by_prompt)
     best = [
         value
         for values, group in zip(logps, groups, strict=True)
@@ -97,10 +113,18 @@ def policy_figures(
 
 
 def score_figures(
-    scores: Values, groups: Sequence[EncodedGroup], told: Sequence[Group] = (), link: Link | None = None
+    scores: Values,
+    groups: Sequence[EncodedGroup],
+    told: Sequence[Group] = (),
+    link: Link | None = None,
+    by_prompt: ByPrompt | None = None,
 ) -> Figures:
     """Agreement of one score for each response with the order, and calibration where the loss promises probabilities."""
-    figures = order_figures(scored(scores, groups, told))
+    known = scored(scores, groups, told)
+    figures = order_figures(known)
+    if by_prompt is not None:
+        pairs = pairs_of(known)
+        by_prompt.note("accuracy", [pair.right for pair in pairs], [pair.prompt for pair in pairs])
     if link is None:
         return figures
     return figures | calibration_figures(pairs_of(scored(as_trained(scores, groups, link), groups, told)), link)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import work_unit
-from app.models import Audit, Checkpoint, Dataset, Run, RunMetric
+from app.models import Audit, Checkpoint, Dataset, Run, RunMetric, RunTest
 from app.run_states import LIVE, move
 from app.settings import get_settings
 from app.storage import Stored
@@ -102,6 +102,16 @@ class Report:
         self._sent_at = time.monotonic()
 
     @patiently
+    def tested(self, prompts: dict[str, Any]) -> None:
+        """How the model did on each held-out prompt; a later attempt overwrites an earlier one."""
+        with work_unit() as session:
+            self._write(session)
+            row = insert(RunTest).values(run_id=self.run_id, prompts=prompts)
+            session.execute(
+                row.on_conflict_do_update(index_elements=["run_id"], set_={"prompts": row.excluded["prompts"]})
+            )
+
+    @patiently
     def fail(self, words: str) -> None:
         with work_unit() as session:
             self._move(session, dict.fromkeys(LIVE, "failed"), error=words)
@@ -139,7 +149,7 @@ class Report:
             )
 
     def _write(self, session: Session, **values: Any) -> None:
-        self._ours(session, update(Run).where(Run.state.in_(LIVE)).values(**values))
+        self._ours(session, update(Run).where(Run.state.in_(LIVE)).values(**(values or {"fence": Run.fence})))
 
     def _move(self, session: Session, ways: Mapping[str, str], **values: Any) -> None:
         self._ours(session, move(ways).values(**values))
@@ -156,3 +166,5 @@ class Listener(Report):
     def stage(self, words: str, **values: Any) -> None: ...
 
     def step(self, number: int, total: int, seconds_left: float, figures: Figures) -> None: ...
+
+    def tested(self, prompts: dict[str, Any]) -> None: ...

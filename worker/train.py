@@ -26,6 +26,7 @@ from worker import exits, processes
 from worker.announce import device_in_words, versions
 from worker.base_model import Order, start_model
 from worker.batches import EncodedGroup
+from worker.by_prompt import ByPrompt
 from worker.evaluate import evaluate
 from worker.groups import Group, read_groups
 from worker.memory import peak_bytes
@@ -82,11 +83,21 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
         stop.check()
 
     report.stage("measuring what was trained")
-    results = {"before": before, "after": evaluate(model, settings, held_out, test_groups)}
+    results = {"before": before, "after": tested(report, model, settings, held_out, test_groups)}
     run.facts |= {"peak_memory_bytes": peak_bytes(model.device)}
     report.stage("publishing", facts=run.facts)
     stop.check()
     publish(report, run, dataset, model, results, folder / "checkpoint")
+
+
+def tested(
+    report: Report, model: Model, settings: Training, held_out: Sequence[EncodedGroup], test_groups: Sequence[Group]
+) -> dict[str, Any]:
+    """All that is measured of what was trained; how it did on each prompt is told apart, for comparisons."""
+    by_prompt = ByPrompt()
+    figures = evaluate(model, settings, held_out, test_groups, by_prompt)
+    report.tested(by_prompt.sums)
+    return figures
 
 
 def fetch_groups(dataset: Dataset, side: str, folder: Path) -> list[Group]:

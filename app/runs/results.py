@@ -114,6 +114,10 @@ def _words() -> dict[str, tuple[str, str]]:
     }
 
 
+def measure_in_words(name: str) -> str:
+    return _words()[name][0]
+
+
 def _counted(name: str, n: int) -> str:
     if name == "groups":
         return ngettext("%(n)s group", "%(n)s groups", n, n=number(n))

@@ -14,7 +14,7 @@ from app.checkpoints import aliases
 from app.imports.service import import_file
 from app.judgments import service as judgments
 from app.kinds import Verdict
-from app.models import Assignment, Judgment, Project, Run, RunMetric, User
+from app.models import Assignment, Judgment, Project, Run, RunMetric, RunTest, RunWatch, User
 from app.people import invitations
 from app.people import service as people
 from app.queue.service import claim
@@ -206,6 +206,10 @@ def _train(session: Session) -> dict[str, str]:
     trained.make_preflight(session, dataset, method="dpo", state="answered", answer=PREFLIGHT)
     _curves(session, done, 200)
     _curves(session, running, 130)
+    usage = {"memory": 2**30, "memory_peak": 2**31, "processors": 1.8}
+    session.add(RunWatch(run_id=running.id, log="step 129 of 200: loss 0.41, accuracy 0.78", usage=usage, told_at=now))
+    for run in (done, running):
+        session.add(RunTest(run_id=run.id, prompts={"accuracy": {str(each): [each % 2, 1] for each in range(20)}}))
     checkpoint = trained.make_checkpoint(session, done, metrics=results)
     aliases.point(session, Person(done.created_by, "", "admin"), checkpoint.name, "candidate", checkpoint.version)
     running.facts = running.facts | {"started_from": checkpoint.exactly}
@@ -216,6 +220,7 @@ def _train(session: Session) -> dict[str, str]:
         "run": f"/runs/{done.id}",
         "running": f"/runs/{running.id}",
         "failed": f"/runs/{failed.id}",
+        "compared": f"/runs/compare?run={done.id}&run={running.id}",
         "checkpoint": f"/checkpoints/{checkpoint.id}",
     }
 

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from worker.intervals import FEWEST, mean_interval, share_interval, standard_error, student, wilson
+from app.intervals import FEWEST, mean_interval, share_interval, standard_error, student, wilson
 
 # Student's table, 97.5 %.
 TABLE = {3: 3.182, 5: 2.571, 10: 2.228, 30: 2.042, 120: 1.980}
