@@ -46,7 +46,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Planned:
-    """A run as far as it is known. ``groups`` and ``held_out`` may be draws from so many; ``began`` to ``ready`` took ``start_s``."""
+    """A run as far as it is known. ``groups`` and ``held_out`` may be draws from so many; ``start_s`` are the seconds
+    until its groups are tokens and its model is ready, ``bytes_before`` what the process held without a model.
+    """
 
     model: Model
     method: Method

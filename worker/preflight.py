@@ -85,7 +85,6 @@ def look(asked: Asked, folder: Path, began: float) -> Json:
     asked.stage("loading the base model")
     bytes_before = held_bytes(pick_device())
     model, started_from = loaded(asked.order, method.KIND, settings, train_groups, folder)
-    loaded_s = time.time() - began
 
     asked.stage("counting tokens")
     counting = time.monotonic()
@@ -94,7 +93,8 @@ def look(asked: Asked, folder: Path, began: float) -> Json:
     if not groups:
         raise BadInput(NOTHING_FITS.format(max_length=settings.max_length), field="max_length")
     held_out, _ = fitted(looked_at(judged, model, settings), model, settings, TRIM)
-    counting_s = (time.monotonic() - counting) * (len(examples) + len(judged)) / (len(whole) + len(held_out))
+    unseen = (len(examples) + len(judged)) / (len(whole) + len(held_out)) - 1
+    unseen_s = (time.monotonic() - counting) * unseen
 
     asked.stage("trying a few steps")
     model, prompts = with_shared_prompts(model, [*groups, *held_out])
@@ -107,7 +107,7 @@ def look(asked: Asked, folder: Path, began: float) -> Json:
         held_out=held_out,
         n_held_out=len(judged),
         questions=questions_in(test_groups),
-        start_s=loaded_s + counting_s,
+        start_s=time.time() - began + unseen_s,
         is_reference_kept=all_kept(model, method.reference(settings), groups, held_out),
         bytes_before=bytes_before,
     )
