@@ -39,6 +39,8 @@ from app.runs import compare as runs_compare
 from app.runs import launch_api as runs_launch_api
 from app.runs import launch_views as runs_launch_views
 from app.runs import trainers as runs_trainers
+from app.runs import verbs_api as runs_verbs_api
+from app.runs import verbs_views as runs_verbs_views
 from app.runs import views as runs_views
 from app.runs import watch as runs_watch
 from app.settings import ROOT
@@ -60,6 +62,7 @@ API: tuple[APIRouter, ...] = (
     runs_compare.api,
     runs_api.router,
     runs_trainers.api,
+    runs_verbs_api.router,
     checkpoints_api.router,
 )
 PAGES: tuple[APIRouter, ...] = (
@@ -82,6 +85,7 @@ PAGES: tuple[APIRouter, ...] = (
     runs_compare.router,
     runs_watch.router,
     runs_trainers.router,
+    runs_verbs_views.router,
     checkpoints_views.router,
 )
 # What unmodified clients of the Hugging Face Hub ask for, at the addresses where they ask for it.

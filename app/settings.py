@@ -70,6 +70,21 @@ class Settings(BaseSettings):
     trainer_lease_s: int = Field(
         default=60, alias="TRAINER_LEASE_S", ge=3, description="Seconds without a heartbeat until a run is taken over."
     )
+    resume_every_s: int = Field(
+        default=300,
+        alias="RESUME_EVERY_S",
+        ge=1,
+        description="Seconds between the states that a run keeps to go on from.",
+    )
+    resume_states: int = Field(
+        default=2, alias="RESUME_STATES", ge=1, le=100, description="How many of its last states a run keeps."
+    )
+    resume_days: int = Field(
+        default=30,
+        alias="RESUME_DAYS",
+        ge=1,
+        description="Days for which a run that is over can be resumed or extended from its last state.",
+    )
     pool_size: int = Field(
         default=20,
         alias="POOL_SIZE",

@@ -10,6 +10,8 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,6 +47,15 @@ def device_in_words() -> str:
     device = torch.cuda.get_device_properties(0)
     others = f" × {torch.cuda.device_count()}" if torch.cuda.device_count() > 1 else ""
     return f"{device.name}, {device.total_memory / 2**30:.0f} GiB{others}"
+
+
+def processor_in_words() -> str:
+    """The kind of processor and how many threads compute: with both the same, a CPU gives the same numbers to the last bit."""
+    kind = platform.processor() or platform.machine()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        kind = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), kind)
+    return f"{kind}, {torch.get_num_threads()} threads"
 
 
 def versions() -> dict[str, str]:

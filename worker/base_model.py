@@ -92,6 +92,18 @@ def _find(order: Order, folder: Path) -> Base:
     return Base(copy_checkpoint(checkpoint, folder), checkpoint.exactly, hub_name, version)
 
 
+def pinned(words: str) -> str:
+    """Words for the same base whatever is published before they are read again: names get their version or commit."""
+    if words == BLANK or words.startswith(("/", ".", "~")):
+        return words
+    if "/" in words:
+        refuse_folder(words)
+        name, _, revision = words.partition("@")
+        return f"{name}@{hub_commit(name, revision or None)}"
+    checkpoint = find_checkpoint(words)
+    return f"{checkpoint.name}@v{checkpoint.version}"
+
+
 def _refuse_on_blank(order: Order) -> None:
     if order.kind == "reward":
         raise BadInput("A blank model can read nothing yet: train one with sft, then its rewards.", field="base_model")

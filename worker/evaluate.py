@@ -19,6 +19,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from app.errors import BadInput
 from worker.agreement import Figures, Scored, order_figures, pairs_of
 from worker.answers import answer_figures, questions_in
 from worker.batches import Batch, EncodedGroup
@@ -54,6 +55,17 @@ def evaluate(
         answered["intervals"] |= figures.get("intervals", {})
         figures |= answered
     return figures
+
+
+def worth(model: Model, by: str, held_out: Sequence[EncodedGroup]) -> float:
+    """One figure of the test split, the higher the better. Raises BadInput where the split does not give it."""
+    figures = (reward_figures if model.kind == "reward" else policy_figures)(model, held_out)
+    if by not in figures:
+        raise BadInput(
+            f"The test split says nothing about {by} of this model; it gives {', '.join(sorted(figures))}.",
+            field="best_by",
+        )
+    return float(figures[by])
 
 
 @torch.no_grad()

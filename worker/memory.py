@@ -42,6 +42,21 @@ def _limits() -> list[str]:
     return [path.read_text(encoding="ascii").strip() for path in _LIMITS if path.is_file()]
 
 
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Whether there was no memory for something; of a CPU's, torch says so in words alone."""
+    told = isinstance(problem, RuntimeError) and "allocate memory" in str(problem)
+    return told or isinstance(problem, torch.OutOfMemoryError | MemoryError)
+
+
+def want_of_memory(device: torch.device) -> str:
+    """What there was, in words, and what to change."""
+    peak, available = (f"{n_bytes / 1e9:.1f} GB" for n_bytes in (peak_bytes(device), available_bytes(device)))
+    return (
+        f"There was not enough memory: the run held {peak} at most, and {available} are there for it. Fewer groups_per_step, a "
+        "smaller max_length, activation_checkpointing, a lora_rank or a smaller model need less; a preflight tells how much."
+    )
+
+
 def weights_bytes(model: Model) -> int:
     return sum(weights.numel() * weights.element_size() for weights in model.network.parameters())
 

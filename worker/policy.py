@@ -56,7 +56,8 @@ class Model:
     """A network with its tokenizer on its device.
 
     With LoRA, ``adapted`` is the wrapper that can merge the adapters. ``shares_prompts`` says that packed batches are right.
-    ``precision`` is what layers compute in; weights, sums and log-probabilities are float32 in any case.
+    ``precision`` is what layers compute in; weights, sums and log-probabilities are float32 in any case. ``halvings`` says how
+    often micro-batches were made half as large because memory had run out.
     """
 
     kind: Kind
@@ -66,6 +67,7 @@ class Model:
     adapted: Any = None
     shares_prompts: bool = False
     precision: torch.dtype = torch.float32
+    halvings: int = 0
 
     @property
     def n_parameters(self) -> int:
@@ -83,7 +85,7 @@ class Model:
             budget = torch.cuda.get_device_properties(self.device).total_memory // 8
         else:
             budget = ACTIVATION_BYTES
-        return int(min(MOST_TOKENS, max(1, budget // bytes_per_token)))
+        return int(max(1, min(MOST_TOKENS, budget // bytes_per_token) >> self.halvings))
 
     def batches(self, groups: Sequence[EncodedGroup]) -> list[list[int]]:
         """Places of the groups that go through the model together."""

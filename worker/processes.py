@@ -157,6 +157,15 @@ def plain(tensor: Tensor) -> Tensor:
     return whole
 
 
+def put(target: Tensor, whole: Tensor) -> None:
+    """Write a tensor that all processes have as a whole where each holds its part of it, or all of it."""
+    if count() > 1 and hasattr(target, "device_mesh"):
+        from torch.distributed.tensor import distribute_tensor  # noqa: PLC0415 -- what most runs do without
+
+        whole = distribute_tensor(whole.to(target.device), target.device_mesh, target.placements)  # type: ignore[attr-defined]  # of a DTensor
+    target.copy_(whole)
+
+
 def reshard(network: Any) -> None:
     """Let go of weights that are still gathered from the last look at the network, so that its parameters are our parts."""
     if count() > 1:

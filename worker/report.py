@@ -7,21 +7,21 @@ that a quick model does not spend its time on the database.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Update, func, select, text, update
+from sqlalchemy import Update, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import work_unit
-from app.models import Audit, Checkpoint, Dataset, Run, RunMetric, RunTest
+from app.models import Audit, Checkpoint, Dataset, Run, RunKeep, RunMetric, RunTest
 from app.run_states import LIVE, move
 from app.settings import get_settings
-from app.storage import Stored
+from app.storage import Stored, storage
 
 EVERY_S = 2.0
 
@@ -89,10 +89,7 @@ class Report:
     def _send(self, done: int, total: int, seconds_left: float) -> None:
         with work_unit() as session:
             self._write(session, step=done, total_steps=total, seconds_left=seconds_left, last_step_at=func.now())
-            rows = insert(RunMetric).values(self._steps)
-            session.execute(
-                rows.on_conflict_do_update(index_elements=["run_id", "step"], set_={"values": rows.excluded["values"]})
-            )
+            self._tell(session)
         last = self._steps[-1]
         print(  # noqa: T201 -- the run's log
             f"step {done} of {total}: " + ", ".join(f"{name} {value:.5g}" for name, value in last["values"].items()),
@@ -100,6 +97,52 @@ class Report:
         )
         self._steps.clear()
         self._sent_at = time.monotonic()
+
+    def _tell(self, session: Session) -> None:
+        """Steps may be told twice: what is collected is let go once it is sent."""
+        if self._steps:
+            rows = insert(RunMetric).values(self._steps)
+            session.execute(
+                rows.on_conflict_do_update(index_elements=["run_id", "step"], set_={"values": rows.excluded["values"]})
+            )
+
+    @patiently
+    def kept(self) -> Sequence[RunKeep]:
+        """The states that were kept of this run, the newest first."""
+        with work_unit() as session:
+            return session.scalars(
+                select(RunKeep).where(RunKeep.run_id == self.run_id).order_by(RunKeep.step.desc())
+            ).all()
+
+    @patiently
+    def go_on_from(self, done: int) -> None:
+        """What was told or kept of later steps is forgotten: they are done again."""
+        with work_unit() as session:
+            self._write(session, step=done)
+            session.execute(delete(RunMetric).where(RunMetric.run_id == self.run_id, RunMetric.step >= done))
+            session.execute(delete(RunKeep).where(RunKeep.run_id == self.run_id, RunKeep.step > done))
+
+    @patiently
+    def keep(self, done: int, prefix: str, file: Stored, told: dict[str, Any], measured: float | None) -> Sequence[str]:
+        """The row of a state whose file is in storage, with the steps before it; returns the prefixes of those that go.
+
+        The attempt has got further than those before it, so they do not count against it.
+        """
+        mine = RunKeep.run_id == self.run_id
+        with work_unit() as session:
+            self._write(session, in_vain=0)
+            self._tell(session)
+            best = session.scalar(select(func.max(RunKeep.measured)).where(mine, RunKeep.step != done))
+            is_best = measured is not None and (best is None or measured > best)
+            if is_best:
+                session.execute(update(RunKeep).where(mine).values(is_best=False))
+            again = session.scalars(delete(RunKeep).where(mine, RunKeep.step == done).returning(RunKeep.prefix)).all()
+            row = {"run_id": self.run_id, "step": done, "prefix": prefix, "files": [file.as_json()], "told": told}
+            session.add(RunKeep(**row, measured=measured, is_best=is_best))
+            session.flush()  # it is one of the newest
+            newest = select(RunKeep.id).where(mine).order_by(RunKeep.step.desc()).limit(get_settings().resume_states)
+            gone = delete(RunKeep).where(mine, ~RunKeep.is_best, RunKeep.id.not_in(newest)).returning(RunKeep.prefix)
+            return [*(old for old in again if old != prefix), *session.scalars(gone)]
 
     @patiently
     def tested(self, prompts: dict[str, Any]) -> None:
@@ -120,9 +163,13 @@ class Report:
     def publish(
         self, run: Run, kind: str, prefix: str, files: list[Stored], sha256: str, results: dict[str, Any]
     ) -> None:
-        """The checkpoint's row and the run's end, in one transaction: its files are whole in storage by now."""
+        """The checkpoint's row and the run's end, in one transaction: its files are whole in storage by now.
+
+        Of the states, the last one stays, for whoever extends the run.
+        """
         with work_unit() as session:
             self._move(session, {"running": "finished", "cancelling": "finished"}, results=results)
+            gone = self._forget_all_but_last(session)
             # Two runs that publish under one name at once take their versions one after the other.
             session.execute(
                 text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": run.checkpoint_name}
@@ -147,6 +194,14 @@ class Report:
             session.add(
                 Audit(user_id=run.created_by, action="checkpoint.published", subject=subject, detail={"run": run.id})
             )
+        for kept in gone:
+            storage().delete_all(kept)
+
+    def _forget_all_but_last(self, session: Session) -> Sequence[str]:
+        """Of the states; returns the prefixes of those that go."""
+        mine = RunKeep.run_id == self.run_id
+        last = select(func.max(RunKeep.step)).where(mine).scalar_subquery()
+        return session.scalars(delete(RunKeep).where(mine, RunKeep.step < last).returning(RunKeep.prefix)).all()
 
     def _write(self, session: Session, **values: Any) -> None:
         self._ours(session, update(Run).where(Run.state.in_(LIVE)).values(**(values or {"fence": Run.fence})))
@@ -168,3 +223,5 @@ class Listener(Report):
     def step(self, number: int, total: int, seconds_left: float, figures: Figures) -> None: ...
 
     def tested(self, prompts: dict[str, Any]) -> None: ...
+
+    def go_on_from(self, done: int) -> None: ...

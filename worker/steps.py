@@ -13,16 +13,19 @@ import math
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
 import torch
 
 from app.errors import BadInput
+from worker import processes
 from worker.batches import EncodedGroup
 from worker.groups import Group
+from worker.memory import is_out_of_memory
 from worker.methods import START, Method
-from worker.methods.settings import Training
+from worker.methods.settings import SMALLER, Training
 from worker.policy import Model
 from worker.processes import gathered, in_step, own_share, plain
 
@@ -38,13 +41,15 @@ Figures = dict[str, float]
 class Step:
     """``number`` counts from 0. ``figures`` hold loss, and for preferences accuracy and margin, of this step's groups.
 
-    ``truncated`` counts the responses among them of which not all fitted.
+    ``truncated`` counts the responses among them of which not all fitted. ``model`` is the one that was given, with
+    smaller micro-batches from where memory ran out.
     """
 
     number: int
     total: int
     figures: Figures
     seconds_left: float
+    model: Model
 
 
 def count_steps(n_groups: int, settings: Training) -> int:
@@ -77,18 +82,30 @@ def rate_at(step: int, total: int) -> float:
     return max(LAST_RATE, 1 - (step + 1 - warm_up) / (total - warm_up))
 
 
-def train_steps(model: Model, method: Method, settings: Training, groups: Sequence[EncodedGroup]) -> Iterator[Step]:
-    """Train in place; yields after each step. Raises BadInput when loss or gradient is no finite number."""
+def adamw(model: Model) -> torch.optim.Optimizer:
+    """The optimizer before the first step; each step says its rate."""
+    return torch.optim.AdamW(model.trainable(), lr=0.0, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+
+
+def train_steps(
+    model: Model,
+    method: Method,
+    settings: Training,
+    groups: Sequence[EncodedGroup],
+    optimizer: torch.optim.Optimizer | None = None,
+    done: int = 0,
+) -> Iterator[Step]:
+    """Train in place, from after ``done`` steps; yields after each. Raises BadInput when loss or gradient is no finite number."""
     total = count_steps(len(groups), settings)
     weights, peak = model.trainable(), peak_rate(method, model, settings)
-    optimizer = torch.optim.AdamW(weights, lr=peak, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+    optimizer = optimizer or adamw(model)
     began = time.monotonic()
-    for number, chosen in zip(range(total), _chosen(len(groups), settings), strict=False):
+    for number, chosen in islice(zip(range(total), _chosen(len(groups), settings), strict=False), done, None):
         rate = peak * rate_at(number, total)
         for part in optimizer.param_groups:
             part["lr"] = rate
         step_began = time.monotonic()
-        figures = accumulate(model, method, settings, [groups[place] for place in chosen])
+        figures, model = within_memory(model, method, settings, [groups[place] for place in chosen])
         if number == 0:
             check_start(method, settings, figures)
         norm = float(plain(torch.nn.utils.clip_grad_norm_(weights, CLIP_NORM)))
@@ -102,7 +119,33 @@ def train_steps(model: Model, method: Method, settings: Training, groups: Sequen
         now = time.monotonic()
         figures["tokens_per_second"] = figures.pop("tokens") / max(now - step_began, 1e-9)
         figures |= {"gradient_norm": norm, "learning_rate": rate}
-        yield Step(number, total, figures, (now - began) / (number + 1) * (total - number - 1))
+        yield Step(number, total, figures, (now - began) / (number + 1 - done) * (total - number - 1), model)
+
+
+def within_memory(
+    model: Model, method: Method, settings: Training, groups: Sequence[EncodedGroup]
+) -> tuple[Figures, Model]:
+    """`accumulate`, again with micro-batches of half the size as often as memory runs out: the same gradient up to rounding.
+
+    Not where several processes train, since the others wait in the middle of theirs, and not where every micro-batch is one
+    group already. Raises MemoryError then.
+    """
+    while True:
+        try:
+            return accumulate(model, method, settings, groups), model
+        except (RuntimeError, MemoryError) as problem:
+            if not is_out_of_memory(problem):
+                raise
+            may_be_cut = any(len(places) > 1 for places in model.batches(groups))
+            if settings.out_of_memory != SMALLER or processes.count() > 1 or not may_be_cut:
+                raise MemoryError(str(problem)) from problem
+        # Here, and not above, nothing holds on to what that step had made.
+        model = replace(model, halvings=model.halvings + 1)
+        for weights in model.trainable():
+            weights.grad = None
+        if model.device.type == "cuda":
+            torch.cuda.empty_cache()
+        print(f"no memory left: micro-batches of {model.tokens_at_once()} tokens from here on", flush=True)  # noqa: T201 -- the run's log
 
 
 class Seen(NamedTuple):

@@ -8,28 +8,31 @@ after the step it is in (`exits.py`). The data and the base model are copied to 
 """
 
 import argparse
+import errno
+import re
 import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
+from safetensors import SafetensorError
 
 from app.errors import BadInput, Mistake
 from app.models import Dataset
 from app.storage import Corrupt, Stored, fetch
 from worker import exits, processes
-from worker.announce import device_in_words, versions
-from worker.base_model import Order, start_model
+from worker.announce import device_in_words, processor_in_words, versions
+from worker.base_model import Order, pinned, start_model
 from worker.batches import EncodedGroup
 from worker.by_prompt import ByPrompt
 from worker.evaluate import evaluate
 from worker.groups import Group, read_groups
-from worker.memory import peak_bytes
+from worker.keep import Keeping, check_keeping, newest_kept, told_of
+from worker.memory import is_out_of_memory, peak_bytes, want_of_memory
 from worker.methods import Method, find_method, read_settings
 from worker.methods.settings import Training
 from worker.other_models import with_what_models_say
@@ -38,9 +41,12 @@ from worker.publish import publish
 from worker.references import kept_reference
 from worker.report import Fenced, Listener, Report
 from worker.sharing import with_shared_prompts
-from worker.steps import count_steps, peak_rate, train_steps, within_reach
+from worker.steps import Step, adamw, count_steps, peak_rate, train_steps, within_reach
 from worker.thrift import thrifty
 from worker.tokens import Truncation, encode
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A disk, a quota, a limit on the size of a file."""
 
 
 class Stopped(Exception):  # noqa: N818 -- says what happened to us
@@ -52,42 +58,61 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     run, dataset = report.read()
     method = find_method(run.method)
     settings = read_settings(method, run.settings)
+    check_keeping(settings)
     processes.join(settings.processes)
     seed_everything(settings.seed)
 
     report.stage("fetching the dataset")
+    kept = newest_kept(report, folder)
     train_groups, test_groups = (fetch_groups(dataset, side, folder) for side in ("train", "test"))
     examples = learnt_from(method, settings, dataset, train_groups)
 
     report.stage("loading the base model")
-    order = Order(run.base_model, method.KIND, settings.lora_rank, settings.base_weights)
-    model, started_from = start_model(order, train_groups, folder, pick_device())
-    model = thrifty(spread(model), settings.precision, settings.activation_checkpointing)
+    base = kept.told["base"] if kept else pinned(run.base_model)
+    model, started_from = load(base, method, settings, train_groups, folder)
     examples, groups, held_out, cut = into_tokens(model, settings, examples, test_groups)
     model, prompts = with_shared_prompts(model, [*groups, *held_out])
-    run.facts = facts(model, started_from, asdict(settings) | {"learning_rate": peak_rate(method, model, settings)})
-    n_groups = {"train": len(train_groups), "used": len(groups)}
-    run.facts |= {"groups": n_groups, "truncation": cut.as_facts(), "prompts": prompts}
+    run.facts = facts(model, started_from, method, settings) | {"truncation": cut.as_facts(), "prompts": prompts}
     report.stage("measuring the start model", facts=run.facts, total_steps=count_steps(len(groups), settings))
     if method.KIND == "policy":
         held_out = kept_reference(model, held_out)
+    run.facts |= {"groups": {"train": len(train_groups), "used": len(groups)}}
     groups, asked = with_what_models_say(method, settings, examples, groups, model, folder)
-    run.facts |= asked
-    before = evaluate(model, settings, held_out, test_groups)
-    report.stage("training", facts=run.facts, results={"before": before})
+    before = kept.told["before"] if kept else evaluate(model, settings, held_out, test_groups)
+    report.stage("training", facts=run.facts | asked, results={"before": before})
     stop.check()
 
-    for step in train_steps(model, method, settings, groups):
-        figures = step.figures | {"dropped": float(len(cut.dropped))}
-        report.step(step.number, step.total, step.seconds_left, figures)
-        stop.check()
+    keeping = Keeping(report, settings, adamw(model), told_of(base, before, groups), folder, held_out)
+    model, done = keeping.back_to(kept, model)
+    learn(
+        report, train_steps(model, method, settings, groups, keeping.optimizer, done), keeping, stop, len(cut.dropped)
+    )
+    run.facts |= asked | keeping.back_to_best(model)
 
     report.stage("measuring what was trained")
     results = {"before": before, "after": tested(report, model, settings, held_out, test_groups)}
-    run.facts |= {"peak_memory_bytes": peak_bytes(model.device)}
-    report.stage("publishing", facts=run.facts)
+    report.stage("publishing", facts=run.facts | {"peak_memory_bytes": peak_bytes(model.device)})
     stop.check()
     publish(report, run, dataset, model, results, folder / "checkpoint")
+
+
+def load(base: str, method: Method, settings: Training, groups: Sequence[Group], folder: Path) -> tuple[Model, str]:
+    """The start model, spread over all processes, and what exactly it is."""
+    order = Order(base, method.KIND, settings.lora_rank, settings.base_weights)
+    model, started_from = start_model(order, groups, folder, pick_device())
+    return thrifty(spread(model), settings.precision, settings.activation_checkpointing), started_from
+
+
+def learn(report: Report, steps: Iterator[Step], keeping: Keeping, stop: "StopSignal", n_dropped: int) -> None:
+    """Step by step, each told, with the states to go on from. Raises Stopped after a step, its state kept."""
+    for step in steps:
+        done = step.number + 1
+        report.step(step.number, step.total, step.seconds_left, step.figures | {"dropped": float(n_dropped)})
+        is_stopping = stop.is_wanted()
+        if is_stopping or keeping.is_due(done, step.total):
+            keeping.keep(step.model, done)
+        if is_stopping:
+            raise Stopped
 
 
 def tested(
@@ -134,15 +159,16 @@ def into_tokens(
     return fitting, groups, held_out, cut
 
 
-def facts(model: Model, started_from: str, settings: dict[str, Any]) -> dict[str, Any]:
+def facts(model: Model, started_from: str, method: Method, settings: Training) -> dict[str, Any]:
     """What determined this run besides its order."""
     return {
         "started_from": started_from,
         "parameters": model.n_parameters,
         "device": device_in_words(),
+        "processor": processor_in_words(),
         "precision": str(model.precision).removeprefix("torch."),
         "versions": versions(),
-        "settings": settings,
+        "settings": asdict(settings) | {"learning_rate": peak_rate(method, model, settings)},
     }
 
 
@@ -154,9 +180,13 @@ class StopSignal:
         signal.signal(signal.SIGTERM, self._note)
 
     def check(self) -> None:
-        """Raises Stopped where the process may end; several end together."""
-        if any(processes.gathered(self.came)):
+        """Raises Stopped where the process may end without a state to keep."""
+        if self.is_wanted():
             raise Stopped
+
+    def is_wanted(self) -> bool:
+        """Several processes end together."""
+        return any(processes.gathered(self.came))
 
     def _note(self, *_: Any) -> None:
         self.came = True
@@ -184,23 +214,29 @@ def attempt(report: Report) -> int:
         return exits.STOPPED
     except (Mistake, Corrupt) as mistake:
         return failed(report, str(mistake))
-    except (torch.OutOfMemoryError, MemoryError):
-        return failed(
-            report,
-            "There was not enough memory. Fewer groups_per_step, a smaller max_length or a smaller model need less.",
-        )
-    except OSError as problem:
-        return failed(
-            report, f"A file could not be read or written: {problem}. Look at the disk of the trainer's machine."
-        )
+    except (OSError, SafetensorError) as problem:
+        return failed(report, of_files(problem))
     except Fenced:
         raise
     except Exception as problem:  # noqa: BLE001 -- a bug of ours or of a library: the person gets its name, the log the rest
+        if is_out_of_memory(problem):
+            return failed(report, want_of_memory(pick_device()))
         processes.let_the_cause_speak()
         return failed(
             report, f"{type(problem).__name__}: {problem}. This is a fault of the trainer; its log says more."
         )
     return exits.FINISHED
+
+
+def of_files(problem: Exception) -> str:
+    """What to do about a file that could not be read or written; `safetensors` tells the system's number in words alone."""
+    number = getattr(problem, "errno", None) or next(iter(re.findall(r"os error (\d+)", str(problem))), 0)
+    if int(number) in FULL:
+        return (
+            f"There is no room left for the run's files: {problem}. Make room on the trainer's disk or in storage, then resume "
+            "the run; it goes on from the last state that was kept."
+        )
+    return f"A file could not be read or written: {problem}. Look at the disk of the trainer's machine, then resume the run."
 
 
 def failed(report: Report, words: str) -> int:

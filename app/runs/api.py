@@ -1,4 +1,4 @@
-"""Runs for programs: order one, watch it, cancel it."""
+"""Runs for programs: order one, watch it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,7 +18,6 @@ from app.runs.listing import Filtered, runs_page
 from app.runs.measured import as_rows, measured, metrics, sampled
 from app.runs.queries import Listed, listed_run, run_by_id
 from app.runs.service import order_run
-from app.runs.verbs import cancel_run
 
 router = APIRouter(tags=["runs"])
 Priority = Annotated[int, Field(description="Of the runs that wait, the lowest is taken first, and then the oldest.")]
@@ -193,9 +192,3 @@ def run_metrics(
     page = cut(found, limit, key=lambda one: int(one["step"]))
     link_next(request, response, page.next_after)
     return list(page.rows)
-
-
-@router.post("/runs/{run_id}/cancel")
-def cancel(run_id: int, person: MayTrain, session: SessionDep) -> RunAnswer:
-    run = cancel_run(session, person, run_by_id(session, run_id))
-    return answer(listed_run(session, run.id))

@@ -19,7 +19,7 @@ from app.access import Admin, Person
 from app.charts import Chart
 from app.db import SessionDep
 from app.models import Run, RunWatch, User
-from app.pages import Page, go_to, is_fragment_wanted, render
+from app.pages import Page, render
 from app.run_states import OVER
 from app.runs.curves import MAIN_NAMES, Look, Looking, charts
 from app.runs.diagnosis import Finding, diagnose
@@ -28,7 +28,6 @@ from app.runs.measured import measured, sampled
 from app.runs.queries import Listed, announced, listed_run, live_trainers, run_by_id, runs_ahead
 from app.runs.results import Results, facts_in_words, results_in_words
 from app.runs.usage import Facts, of_process
-from app.runs.verbs import cancel_run
 
 router = APIRouter()
 
@@ -123,11 +122,3 @@ def progress(
     if seen and standing_of(session, run_by_id(session, run_id)).version == seen:
         return Response(status_code=204)
     return render(request, "runs/_progress.html", run_page(session, person, run_id, look))
-
-
-@router.post("/runs/{run_id}/cancel")
-def cancel(run_id: int, request: Request, session: SessionDep, person: Admin, look: Looking) -> Response:
-    cancel_run(session, person, run_by_id(session, run_id))
-    if is_fragment_wanted(request):
-        return render(request, "runs/_progress.html", run_page(session, person, run_id, look))
-    return go_to(request, f"/runs/{run_id}")

@@ -240,12 +240,12 @@ def test_it_writes_nothing_with_a_fence_that_is_not_its_own(claimed: Any):
     assert (run.state, run.stage, run.facts) == ("running", "", {})
 
 
-def interrupted(monkeypatch: pytest.MonkeyPatch, what: Any) -> None:
-    """Something happens outside while the second step is done."""
+def interrupted(monkeypatch: pytest.MonkeyPatch, what: Any, number: int = 1) -> None:
+    """Something happens outside while a step is done, counted from 0."""
 
     def steps(*told: Any) -> Iterator[Step]:
         for step in train_steps(*told):
-            if step.number == 1:
+            if step.number == number:
                 what()
             yield step
 

@@ -18,6 +18,8 @@ LONGEST_TEXT = 200
 START = "start"
 NO_REFERENCE = "none"
 IMPORTED = "imported"
+LAST = "last"
+SMALLER = "smaller"
 """A setting names one of these or a checkpoint: ``reference`` one of the first two, ``scores`` the last."""
 
 Choices = tuple[dict[str, str], ...]
@@ -83,6 +85,23 @@ class Training:
         choices=BASE_WEIGHTS,
         help="With lora_rank on a GPU with bitsandbytes: 4-bit holds the base model in an eighth of the memory, a little rounded; "
         "what is published is in full again.",
+    )
+    save_steps: int = setting(
+        0,
+        low=0,
+        high=1_000_000,
+        help="Keep the state every so many steps, to go on from after a crash or a cancellation; 0 keeps one every few minutes.",
+    )
+    best_by: str = setting(
+        LAST,
+        choices=(LAST, "accuracy", "margin", "best_logp"),
+        help="What is published: the last step, or of all states that save_steps keeps the one that measured best on the test split.",
+    )
+    out_of_memory: str = setting(
+        SMALLER,
+        choices=(SMALLER, "fail"),
+        help="When memory runs out in a step: cut it into micro-batches half as large and do it again, which gives the same gradient; "
+        "or fail.",
     )
     processes: int = setting(
         1,
