@@ -33,8 +33,10 @@ from worker.steps import CLIP_NORM, accumulate, count_steps
 
 DRAWN_STEPS = 400
 """Steps that are drawn to find the heaviest micro-batch and the mean number of tokens."""
-BATCH_S, STEPS_S, MOST_STEPS = 5.0, 5.0, 8
-"""How long one micro-batch, and all steps that are tried, may take at most; nobody waits for more."""
+BATCH_S, STEPS_S, MOST_STEPS = 5.0, 5.0, 200
+"""How long one micro-batch, and all steps that are tried, may take at most; nobody waits for more. Less than seconds would
+say too little: on a machine that is shared a short burst runs several times as fast as what goes on.
+"""
 FEW_TOKENS = 4
 TOKEN_BYTES = 36
 """A token id of a text that was not looked at: a number of Python and its place in a tuple."""

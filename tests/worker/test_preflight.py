@@ -37,6 +37,12 @@ def claimed(database: object, tmp_path: Path) -> Ask:
     return make
 
 
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few steps will do where nobody waits for their figures."""
+    monkeypatch.setattr(estimate, "STEPS_S", 0.1)
+
+
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tokenizer: Any) -> Any:
     """A small model in a folder that may be loaded from; the tokenizer is given what the story wants first."""
