@@ -20,6 +20,9 @@ makes, the one taken up last: what was undone is there again. Otherwise, in this
    comes first), `ix_item_imported` for the time and line of the import. The order is carried by indexes and not by rewritten
    priorities, so a project changes its mind by one word in its own row.
 
+A repeat shows the same texts again, so whoever remembers texts knows it: a person hardly, a program always. Other ids for its
+responses would hide nothing from that program and would part the judgments of one response; so a repeat has them as they are.
+
 Most projects are in random order and have no gold, nothing reserved and no repeat due; a statement half the size serves
 them, and hands over to the whole one when it finds otherwise.
 

@@ -1,7 +1,8 @@
 """Every page at both widths and in both themes: nothing sticks out to the side, no script complains, axe finds nothing.
 
 The pages are those of the app's routes: one that is not looked at fails the last test.
-With TIEBREAK_SCREENSHOTS=folder the pictures are kept there, for people to look at.
+With TIEBREAK_SCREENSHOTS=folder the pictures are kept there, for people to look at; the judging pages with more contrast and with
+colours of the reader's own as well.
 """
 
 import os
@@ -84,6 +85,12 @@ def test_every_page_fits_and_axe_finds_nothing(visit: Open, ada: User, ben: User
             page.emulate_media(color_scheme="dark")
             take_picture(page, f"{name}_{width}_dark")
             broken[f"{name} in the dark"] = violations(page, *OF_COLOURS)
+            if name.startswith("judge"):
+                page.emulate_media(color_scheme="light", contrast="more")
+                take_picture(page, f"{name}_{width}_contrast")
+                page.emulate_media(contrast="no-preference", forced_colors="active")
+                take_picture(page, f"{name}_{width}_forced")
+                page.emulate_media(forced_colors="none")
     assert {name: found for name, found in broken.items() if found} == {}
     assert {name: pixels for name, pixels in too_wide.items() if pixels} == {}
 
