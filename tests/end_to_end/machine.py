@@ -82,7 +82,7 @@ class Machine:
         return "\n".join(f"--- {path}\n{path.read_text()[-1500:]}" for path in sorted(self.home.glob("*.log")))
 
 
-def until(is_so: Callable[[], bool], machines: list[Machine], patience_s: float = 180) -> None:
+def until(is_so: Callable[[], bool], machines: list[Machine], patience_s: float = 400) -> None:
     deadline = time.monotonic() + patience_s
     while not is_so():
         logs = "\n".join(machine.last_words() for machine in machines)

@@ -112,7 +112,7 @@ def bucket(name: str) -> Iterator[dict[str, str]]:
     server.stop()
 
 
-def wait_until_it_listens(port: int, server: subprocess.Popen[bytes], log: Path, patience_s: float = 120) -> None:
+def wait_until_it_listens(port: int, server: subprocess.Popen[bytes], log: Path, patience_s: float = 300) -> None:
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline and server.poll() is None:
         with closing(socket.socket()) as probe:

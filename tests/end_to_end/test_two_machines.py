@@ -14,7 +14,7 @@ import pytest
 from tests.end_to_end.machine import Machine, until
 from tests.end_to_end.servers import RABBITMQ, bucket, postgres_over_tcp, rabbitmq, redis_over_tcp
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # a busy machine takes its time over eight processes
 RECORDS = [
     {"prompt": f"How much is {n} and {n}?", "chosen": f"{2 * n}", "rejected": f"It is {3 * n + 1}."} for n in range(24)
 ]
