@@ -23,6 +23,7 @@ PARTS: tuple[Callable[[Session], int], ...] = (
     leases.take_back_runs,
     leases.ring_for_waiting_runs,
     leases.forget_gone_trainers,
+    leases.forget_old_states,
     preflight.take_back_preflights,
     preflight.ring_for_waiting_preflights,
     preflight.forget_old_preflights,

@@ -140,7 +140,9 @@ def within_memory(
             if settings.out_of_memory != SMALLER or processes.count() > 1 or not may_be_cut:
                 raise MemoryError(str(problem)) from problem
         # Here, and not above, nothing holds on to what that step had made.
-        model = replace(model, halvings=model.halvings + 1)
+        too_large = model.batches(groups)
+        while model.batches(groups) == too_large:
+            model = replace(model, halvings=model.halvings + 1)
         for weights in model.trainable():
             weights.grad = None
         if model.device.type == "cuda":

@@ -6,9 +6,11 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.doorbell import ring, ring_again
-from app.models import Run, Trainer
+from app.models import Run, RunKeep, Trainer
 from app.models.run import MAX_ATTEMPTS
-from app.run_states import move
+from app.run_states import OVER, move
+from app.settings import get_settings
+from app.storage import storage
 
 TOO_OFTEN = (
     f"The trainer's machine went away in each of the last {MAX_ATTEMPTS} attempts, none of which got further: it was switched off, or had no memory left. "
@@ -42,6 +44,19 @@ def ring_for_waiting_runs(session: Session) -> int:
     waiting = select(Run.id).where(Run.state == "queued").order_by(Run.id)
     ring_again(session, "runs.train", session.scalars(waiting))
     return 0
+
+
+def forget_old_states(session: Session) -> int:
+    """Runs that have been over for RESUME_DAYS can go on no more; what was kept of them goes, rows first.
+
+    With the rows goes all that lies in the run's folder, also what trainers left there that were killed while they wrote.
+    """
+    since = func.now() - timedelta(days=get_settings().resume_days)
+    old = select(Run.id).where(Run.state.in_(OVER), Run.finished_at < since)
+    gone = session.scalars(delete(RunKeep).where(RunKeep.run_id.in_(old)).returning(RunKeep.run_id)).all()
+    for run_id in set(gone):
+        storage().delete_all(f"kept/run-{run_id}")
+    return len(gone)
 
 
 def forget_gone_trainers(session: Session) -> int:

@@ -1,6 +1,7 @@
 """The sweep puts right what was dropped, and touches nothing that is held."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -9,8 +10,10 @@ from sqlalchemy.orm import Session
 from app import doorbell, jobs
 from app.access import start_session
 from app.db import work_unit
-from app.models import BrowserSession, User
+from app.models import BrowserSession, RunKeep, User
 from app.models.run import MAX_ATTEMPTS
+from app.settings import get_settings
+from app.storage import store_file
 from tests.ordered import change_run, ordered_run, run_row
 from worker import lease
 from worker.lease import Claim
@@ -84,6 +87,24 @@ def test_it_piles_no_rings_on_a_trainer_that_is_busy_or_away(ada: User) -> None:
     for _ in range(3):
         jobs.sweep()
     assert doorbell.messages_waiting("train") == 1
+
+
+def test_it_forgets_what_was_kept_of_runs_that_are_long_over(ada: User, tmp_path: Path) -> None:
+    (tmp_path / "state").write_bytes(b"weights")
+    long_ago = datetime.now(UTC) - timedelta(days=31)
+    old, fresh = (ordered_run(ada, state="finished", finished_at=at) for at in (long_ago, datetime.now(UTC)))
+    with work_unit() as session:
+        for run_id in (old, fresh):
+            stored = store_file(f"kept/run-{run_id}/1-5", "state", tmp_path / "state")
+            session.add(
+                RunKeep(run_id=run_id, step=5, prefix=f"kept/run-{run_id}/1-5", files=[stored.as_json()], told={})
+            )
+    jobs.sweep()
+    with work_unit() as session:
+        assert session.scalars(select(RunKeep.run_id)).all() == [fresh]
+    kept = Path(get_settings().storage) / "kept"
+    assert not (kept / f"run-{old}").exists()
+    assert (kept / f"run-{fresh}" / "1-5" / "state").exists()
 
 
 def test_it_forgets_browsers_that_were_signed_in_long_enough(ada: User) -> None:

@@ -50,6 +50,29 @@ def test_a_step_is_the_same_however_it_is_cut_up(
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
+def test_a_step_without_memory_is_done_again_in_smaller_parts_with_the_same_gradient(
+    tokenizer: Any, groups: list[EncodedGroup]
+):
+    """More tokens at once than the largest group has ask for memory that no machine has."""
+    most = max(len(group.responses) * group.longest() for group in groups)
+
+    def greedy(network: Any, given: Any, named: dict[str, Any]) -> None:
+        if named["input_ids"].numel() > most:
+            torch.empty(1 << 50)
+
+    how = {"max_steps": 2, "groups_per_step": 5}
+    calm = list(train_steps(small_model("policy", tokenizer), sft, read_settings(sft, how), groups))
+    model = small_model("policy", tokenizer)
+    model.network.base_model.register_forward_pre_hook(greedy, with_kwargs=True)
+    short = list(train_steps(model, sft, read_settings(sft, how), groups))
+    assert short[-1].model.halvings > 0
+    for ours, theirs in zip(short, calm, strict=True):
+        for name in ("loss", "gradient_norm"):
+            assert ours.figures[name] == pytest.approx(theirs.figures[name], rel=1e-4)
+    with pytest.raises(MemoryError):
+        next(train_steps(model, sft, read_settings(sft, how | {"out_of_memory": "fail"}), groups))
+
+
 def test_dpo_begins_at_ln_2_without_an_opinion(tokenizer: Any, groups: list[EncodedGroup]):
     model, ready_groups = ready(dpo, tokenizer, groups)
     first = next(train_steps(model, dpo, read_settings(dpo, {"groups_per_step": 5}), ready_groups))
