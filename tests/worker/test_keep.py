@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,26 @@ def test_all_chance_goes_on_where_it_was(tmp_path: Path) -> None:
     assert drawn() != first
     assert state.restore(model, adamw(model), tmp_path / FILE) == {"step": 3}
     assert drawn() == first
+
+
+def test_a_full_disk_fails_the_run_in_words_and_leaves_nothing_that_looks_whole(
+    claimed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file may grow beyond a few kilobytes, as with a quota; then there is room again and the run goes on."""
+    trained(claimed(settings=EACH))
+    expected = weights_of()
+    run_id = claimed(settings=EACH)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    stopped_at(2, monkeypatch, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1])))
+    try:
+        assert trained(run_id) == exits.FAILED
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    run = the_run(run_id)
+    assert run.state == "failed"
+    assert "no room left" in (run.error or "")
+    assert [kept.step for kept in keeps(run_id)] == [2]
+    assert files_kept(run_id) == {f"1-2/{FILE}"}
+    monkeypatch.undo()
+    assert goes_on(run_id) == exits.FINISHED
+    assert weights_of() == expected
