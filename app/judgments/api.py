@@ -10,14 +10,13 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from starlette.types import Receive, Scope, Send
 
 from app.access import MayExport, MayJudge, program
 from app.db import SessionDep, work_unit
-from app.direct import Direct, read_json, read_parameters
+from app.direct import Direct, in_thread, read_json, read_parameters
 from app.forms import LARGEST_ID, RowNumber
 from app.judgments import service
 from app.judgments.preferences import preference_lines, with_trailer
@@ -87,7 +86,7 @@ async def judge(request: Request) -> Response:
     """Store a judgment; 200 when this key stored it before. With `?next=1` the answer holds the next turn as well."""
     place = read_parameters(_Place, "path", {**request.query_params, **request.path_params})
     order = read_json(JudgmentOrder, await request.body())
-    return await run_in_threadpool(_judge, request, place, order)
+    return await in_thread(_judge, request, place, order)
 
 
 def _judge(request: Request, place: _Place, order: JudgmentOrder) -> Response:

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from app.access import Person, SignedIn, browser
 from app.db import SessionDep, work_unit
-from app.direct import Direct
+from app.direct import Direct, in_thread
 from app.errors import BadInput, Conflict, Mistake
 from app.forms import Fields, RowNumber, fields, row_number
 from app.judgments import queries, service
@@ -152,7 +151,7 @@ async def turn(request: Request) -> Response:
     Every key press waits for this, so it is `Direct`, and the transaction is opened where it is needed: dependencies
     would cost three more trips to the thread pool.
     """
-    return await run_in_threadpool(_turn, request, request.path_params["slug"], await fields(request))
+    return await in_thread(_turn, request, request.path_params["slug"], await fields(request))
 
 
 def _turn(request: Request, slug: str, form: Mapping[str, str]) -> Response:

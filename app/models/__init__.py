@@ -20,7 +20,6 @@ from app.models.response import Response
 from app.models.run import Run
 from app.models.run_keep import RunKeep
 from app.models.run_metric import RunMetric
-from app.models.run_sample import RunSample
 from app.models.run_test import RunTest
 from app.models.run_watch import RunWatch
 from app.models.sign_in_attempt import SignInAttempt
@@ -49,7 +48,6 @@ __all__ = [
     "Run",
     "RunKeep",
     "RunMetric",
-    "RunSample",
     "RunTest",
     "RunWatch",
     "SignInAttempt",

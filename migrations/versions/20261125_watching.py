@@ -1,4 +1,4 @@
-"""tags and a note for a run, what its supervisor sees of it, its samples and its tests by prompt, how busy a trainer's machine is"""
+"""tags and a note for a run, what its supervisor sees of it, its tests by prompt, how busy a trainer's machine is"""
 
 from collections.abc import Sequence
 
@@ -29,15 +29,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_run_watch")),
     )
     op.create_table(
-        "run_sample",
-        sa.Column("run_id", sa.BigInteger(), nullable=False),
-        sa.Column("step", sa.BigInteger(), nullable=False),
-        sa.Column("samples", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_run_sample_run_id")),
-        sa.PrimaryKeyConstraint("run_id", "step", name=op.f("pk_run_sample")),
-    )
-    op.create_table(
         "run_test",
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("prompts", JSON, nullable=False),
@@ -48,7 +39,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("run_test", "run_sample", "run_watch"):
+    for table in ("run_test", "run_watch"):
         op.drop_table(table)
     op.drop_column("trainer", "usage")
     op.drop_index("ix_run_tags", "run")
