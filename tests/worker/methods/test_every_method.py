@@ -23,7 +23,8 @@ from worker.policy import Model
 from worker.tokens import encode
 
 SHARED = ["max_steps", "epochs", "learning_rate", "groups_per_step", "max_length", "too_long", "seed", "lora_rank"]
-SHARED += ["adapter", "precision", "activation_checkpointing", "base_weights", "processes"]
+SHARED += ["adapter", "precision", "activation_checkpointing", "base_weights"]
+SHARED += ["save_steps", "best_by", "out_of_memory", "processes"]
 
 
 def ready(method: Method, start: Model, groups: list[EncodedGroup]) -> list[EncodedGroup]:
