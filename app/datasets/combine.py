@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from app.datasets.order import Order
-from app.datasets.row import Row
+from app.datasets.row import Row, judged
 from app.preference import dense
 
 Answer = tuple[str, tuple[int | None, ...]]
@@ -51,7 +51,7 @@ def rows_of_item(judgments: Sequence[Row], order: Order) -> list[Row]:
 
 def answer(row: Row) -> Answer:
     """What was said, so that equal answers are equal: the outcome and the weak order without gaps."""
-    given = dense({place: tier for place, tier in enumerate(row["tiers"]) if tier is not None})
+    given = dense(judged(row))
     return row["outcome"], tuple(given.get(place) for place in range(len(row["tiers"])))
 
 

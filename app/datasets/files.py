@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from app.datasets.order import Shape
-from app.datasets.row import Row
+from app.datasets.row import Row, judged
 from app.datasets.shapes import MAKERS, SCHEMAS
 from app.datasets.split import SIDES, Side
 from app.preference import tuples
@@ -59,8 +59,7 @@ class Counts:
     def add(self, row: Row) -> None:
         self.groups += 1
         self.outcomes[row["outcome"]] = self.outcomes.get(row["outcome"], 0) + 1
-        tiers = {place: tier for place, tier in enumerate(row["tiers"]) if tier is not None}
-        self.tuples += sum(1 for _ in tuples(tiers))
+        self.tuples += sum(1 for _ in tuples(judged(row)))
 
 
 class _Table:

@@ -28,3 +28,8 @@ class Row(TypedDict):
     judgments: int
     agreement: float
     annotator: str | None
+
+
+def judged(row: Row) -> dict[int, int]:
+    """The tier of each response that has one, by its place."""
+    return {place: tier for place, tier in enumerate(row["tiers"]) if tier is not None}

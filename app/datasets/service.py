@@ -29,7 +29,7 @@ from app.datasets.summary import Summary
 from app.errors import BadInput, Conflict
 from app.language import gettext as _
 from app.models import Audit, Dataset, Project
-from app.storage import LocalDisk, Stored, sha256_of, storage, store_file
+from app.storage import LocalDisk, Storage, Stored, sha256_of, storage, store_file
 
 WORDS_LENGTH = 60
 
@@ -56,8 +56,7 @@ def freeze(session: Session, person: Person, project: Project, order: Order) -> 
         if newest is not None and _says(newest) == (sha256, *asked):
             return Frozen(newest, is_new=False)
         if newest is not None:
-            told = changes(groups(_stored_lines(newest)), groups(_new_lines(folder)))
-            summary["changes"] = {"since": newest.version, **told.as_json()}
+            summary["changes"] = _changes_since(newest, folder)
         version = newest.version + 1 if newest is not None else 1
         prefix = f"datasets/{order.name}/v{version}"
         files = [store_file(prefix, file.path, folder / file.path) for file in made]
@@ -102,12 +101,13 @@ def _says(dataset: Dataset) -> tuple[Any, ...]:
     return dataset.sha256, dataset.split, dataset.filters, dataset.settings
 
 
-def _stored_lines(dataset: Dataset) -> dict[Side, Iterable[bytes]]:
-    return {side: lines_of(storage().read(f"{dataset.prefix}/{side}.jsonl")) for side in SIDES}
+def _changes_since(before: Dataset, folder: Path) -> dict[str, int]:
+    old, new = _lines(storage(), before.prefix), _lines(LocalDisk(folder.parent), folder.name)
+    return {"since": before.version, **changes(groups(old), groups(new)).as_json()}
 
 
-def _new_lines(folder: Path) -> dict[Side, Iterable[bytes]]:
-    return {side: lines_of(LocalDisk(folder).read(f"{side}.jsonl")) for side in SIDES}
+def _lines(store: Storage, folder: str) -> dict[Side, Iterable[bytes]]:
+    return {side: lines_of(store.read(f"{folder}/{side}.jsonl")) for side in SIDES}
 
 
 def _write(session: Session, folder: Path, project: Project, order: Order) -> tuple[dict[str, Any], dict[str, Any]]:

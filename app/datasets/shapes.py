@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from app.datasets.order import Shape
-from app.datasets.row import Row
+from app.datasets.row import Row, judged
 from app.preference import tuples
 
 Record = dict[str, Any]
@@ -109,7 +109,7 @@ def transcript(messages: list[dict[str, str]]) -> str:
 
 def _pairs(row: Row) -> Iterator[tuple[int, int]]:
     """Places of better and worse responses, as the tuples of the row's judgment."""
-    return tuples({place: tier for place, tier in enumerate(row["tiers"]) if tier is not None})
+    return tuples(judged(row))
 
 
 def _said(row: Row, place: int) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.datasets.row import Row
+from app.datasets.row import Row, judged
 from app.preference import tuples
 
 MOST_ANNOTATORS = 50
@@ -36,8 +36,7 @@ class Summary:
         self.responses[len(lengths)] += 1
         if row["annotator"] is not None:
             self.annotators[row["annotator"]] += 1
-        judged = {place: tier for place, tier in enumerate(row["tiers"]) if tier is not None}
-        for better, worse in tuples(judged):
+        for better, worse in tuples(judged(row)):
             self.longer += lengths[better] > lengths[worse]
             self.shorter += lengths[better] < lengths[worse]
         self._add_item(row)
