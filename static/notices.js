@@ -20,8 +20,9 @@ addEventListener("say", ({ detail: { words, look } }) => {
 });
 const say = (words, look) => dispatchEvent(new CustomEvent("say", { detail: { words, look } }));
 
-// What was saved is also spoken: #notices stays in place while fragments come and go.
-addEventListener("htmx:afterSettle", (event) => {
+// What was saved is also spoken: #notices stays in place while fragments come and go. Said as the fragment comes and not once it
+// has settled: a key pressed in between has an answer of its own, which must not be spoken over.
+addEventListener("htmx:afterSwap", (event) => {
   const words = event.target.querySelector?.("[data-say]")?.textContent;
   if (words) say(words);
 });
