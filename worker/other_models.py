@@ -18,7 +18,7 @@ from worker.methods import Method
 from worker.methods.settings import IMPORTED, NO_REFERENCE, START, Training
 from worker.policy import Kind, Model, pick_device, rewards, spread
 from worker.references import kept_reference
-from worker.tokens import encode
+from worker.tokens import TRIM, encode
 
 
 def with_what_models_say(
@@ -57,11 +57,13 @@ def with_scores(
 ) -> tuple[list[EncodedGroup], str]:
     """The groups with the scores of a reward model, which reads the same examples with its own tokenizer, and what it was.
 
+    What is too long for it is cut where the run cuts, but never left out: the groups that are trained on were chosen by then.
+
     Raises BadInput when it has no opinion, as a policy's new reward head has none.
     """
     words = settings.scorer()
     judge, exactly = _load(words, "reward", folder, field="scores")
-    theirs, _ = encode(examples, judge.tokenizer, settings.max_length)
+    theirs = whole(examples, judge, settings)
     scores = measure(judge, theirs, rewards)
     found = {score for some in scores for score in some}
     if not all(math.isfinite(score) for score in found):
@@ -69,6 +71,15 @@ def with_scores(
     if len(found) == 1:
         raise BadInput(f"“{words}” gives every response the same score; name a reward model.", field="scores")
     return [replace(group, scores=some) for group, some in zip(groups, scores, strict=True)], exactly
+
+
+def whole(examples: Sequence[Group], judge: Model, settings: Training) -> list[EncodedGroup]:
+    """Each example as another model's tokens: cut as the run says where that leaves it in, else trimmed."""
+    cut = [encode([each], judge.tokenizer, settings.max_length, settings.too_long)[0] for each in examples]
+    return [
+        found[0] if found else encode([each], judge.tokenizer, settings.max_length, TRIM)[0][0]
+        for each, found in zip(examples, cut, strict=True)
+    ]
 
 
 def _load(words: str, kind: Kind, folder: Path, *, field: str) -> tuple[Model, str]:

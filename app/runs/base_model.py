@@ -3,10 +3,11 @@
     starter             the newest checkpoint named so
     blank               a small new model, built from the dataset; there is nothing to prefer in it yet, so only for sft
     name, name@v3       a checkpoint; while the first of that name is being made by another run, a run waits behind it
+    name@production     the version that an alias stands for when the run is ordered, which is what the order then says
     /a/folder           a local folder below one of MODEL_FOLDERS
     org/name, org/name@revision     a model of the hub, fetched by the trainer
 
-The trainer resolves it when it claims the run.
+The trainer resolves the rest when it claims the run.
 """
 
 import re
@@ -17,13 +18,14 @@ from sqlalchemy.orm import Session
 from app.errors import BadInput
 from app.language import gettext as _
 from app.runs.methods import Method
-from app.runs.queries import is_being_made, newest_checkpoint
+from app.runs.queries import aliases_of_name, is_being_made, newest_checkpoint
 from app.settings import get_settings
 
 STARTER = "starter"
 BLANK = "blank"
 _HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?")
 _CHECKPOINT = re.compile(r"(?P<name>[\w.-]+?)(@v(?P<version>\d{1,9}))?")
+_ALIAS = re.compile(r"(?P<name>[\w.-]+)@(?P<alias>(?!v\d{1,9}\Z)[\w.-]+)")
 _FIELD = "base_model"
 
 
@@ -45,6 +47,23 @@ def check_base_model(session: Session, method: Method, base_model: str) -> None:
             )
     else:
         _check_checkpoint(session, method, base_model)
+
+
+def without_alias(session: Session, words: str, field: str = _FIELD) -> str:
+    """`name@production` as `name@v3`, which stays the same when the alias moves; other words as they are.
+
+    Raises BadInput for a word that is no alias of that name.
+    """
+    found = _ALIAS.fullmatch(words)
+    if found is None:
+        return words
+    name, alias = found["name"], found["alias"]
+    versions = aliases_of_name(session, name)
+    if alias not in versions:
+        there = ", ".join(versions) or _("none")
+        words = _("%(name)s has no alias “%(alias)s”; it has: %(there)s.", name=name, alias=alias[:80], there=there)
+        raise BadInput(words, field=field)
+    return f"{name}@v{versions[alias]}"
 
 
 def _check_folder(base_model: str) -> None:

@@ -36,7 +36,7 @@ def ask(
         method=method,
         settings=order.settings,
         dataset_id=dataset.id,
-        base_model=base_model,
+        base_model=order.base_model,
         created_by=person.id,
     )
     session.add(asked)

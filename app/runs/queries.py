@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import NotFound
 from app.language import gettext
-from app.models import Checkpoint, Dataset, Run, Trainer
+from app.models import Checkpoint, CheckpointAlias, Dataset, Run, Trainer
 from app.run_states import LIVE, UNDER_WAY
 from app.runs.methods import Method, read_methods
 
@@ -85,6 +85,12 @@ def newest_checkpoint(session: Session, name: str, version: int | None = None) -
     if version is not None:
         statement = statement.where(Checkpoint.version == version)
     return session.scalars(statement).one_or_none()
+
+
+def aliases_of_name(session: Session, name: str) -> dict[str, int]:
+    """The version that each alias of a name stands for now, in alphabetical order."""
+    mine = select(CheckpointAlias.alias, CheckpointAlias.version).where(CheckpointAlias.name == name)
+    return dict(session.execute(mine.order_by(CheckpointAlias.alias)).tuples().all())
 
 
 def checkpoint_names(session: Session) -> Sequence[tuple[str, str]]:

@@ -13,7 +13,7 @@ from app.doorbell import ring
 from app.errors import BadInput, Conflict, NoTrainer
 from app.language import gettext as _
 from app.models import Audit, Dataset, Run
-from app.runs.base_model import STARTER, check_base_model
+from app.runs.base_model import STARTER, check_base_model, without_alias
 from app.runs.methods import Method
 from app.runs.queries import announced
 
@@ -23,10 +23,11 @@ MOST_PRIORITY = 100
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """An order that can work as far as the rows say; `settings` are all of the method's."""
+    """An order that can work as far as the rows say; `settings` are all of the method's. No alias is left in its words."""
 
     method: Method
     settings: dict[str, Any]
+    base_model: str
 
 
 def checked(
@@ -34,10 +35,17 @@ def checked(
 ) -> Checked:
     """The checks that every order goes through, whoever sends it. Raises BadInput or NoTrainer."""
     chosen = method_named(session, method)
-    complete = chosen.read_settings(settings or {})
+    complete = without_aliases(session, chosen, chosen.read_settings(settings or {}))
     check_dataset(chosen, dataset, complete)
-    check_base_model(session, chosen, base_model)
-    return Checked(chosen, complete)
+    exact = without_alias(session, base_model)
+    check_base_model(session, chosen, exact)
+    return Checked(chosen, complete, exact)
+
+
+def without_aliases(session: Session, method: Method, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that may name a checkpoint with its version instead. Raises BadInput for an alias that is not there."""
+    names = {setting.name for setting in method.settings if setting.type == "str" and not setting.choices}
+    return {name: without_alias(session, value, name) if name in names else value for name, value in settings.items()}
 
 
 def order_run(
@@ -61,7 +69,7 @@ def order_run(
         person,
         method=method,
         dataset=dataset,
-        base_model=base_model,
+        base_model=order.base_model,
         settings=order.settings,
         checkpoint_name=checkpoint_name,
         priority=priority,

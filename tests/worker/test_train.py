@@ -360,8 +360,11 @@ def test_a_policy_is_held_against_another_checkpoint_when_one_is_named(claimed: 
 def test_a_reward_checkpoint_gives_the_scores_when_one_is_named(claimed: Any):
     trained(claimed(checkpoint_name="starter"))
     trained(claimed("reward", "starter", checkpoint_name="judge"))
-    run_id = claimed("grpo_offline", "starter", settings=SMALL | {"weights": "score", "scores": "judge"})
+    how = SMALL | {"weights": "score", "scores": "judge", "max_length": 100, "too_long": "drop"}
+    long = ROWS[0] | {"prompt": [{"role": "user", "content": "7" * 200}]}
+    run_id = claimed("grpo_offline", "starter", rows=[long, *ROWS[1:]], settings=how)
     assert trained(run_id) == exits.FINISHED
+    assert the_run(run_id).facts["truncation"]["groups_dropped"] == 1
     assert the_run(run_id).facts["scored_by"].startswith("judge v1")
     assert first_step(run_id)["gradient_norm"] > 0
 

@@ -8,8 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access import Person
+from app.checkpoints.aliases import point
 from app.errors import BadInput, NoTrainer
 from app.models import Audit, Dataset, User
+from app.runs.preflight import ask
 from app.runs.service import order_run, queue_run
 from app.settings import get_settings
 from tests.trained import METHODS, make_checkpoint, make_dataset, make_run, make_trainer
@@ -174,6 +176,44 @@ def test_it_says_what_to_start_from_instead(
     with pytest.raises(BadInput, match=words) as caught:
         order_run(session, admin, method=method, dataset=dataset, base_model=base_model)
     assert caught.value.field == "base_model"
+
+
+def test_an_alias_becomes_the_version_that_it_stands_for_when_the_run_is_ordered(
+    session: Session, admin: Person, dataset: Dataset, starter: None
+):
+    text = {"name": "reference", "type": "str", "default": "start"}
+    dpo = METHODS[2] | {"settings": [*METHODS[2]["settings"], text]}
+    make_trainer(session, methods=[dpo])
+    make_checkpoint(session, make_run(session, dataset, checkpoint_name="starter"))
+    point(session, admin, "starter", "production", 1)
+    told: dict[str, Any] = {"method": "dpo", "dataset": dataset, "base_model": "starter@production"}
+    run = order_run(session, admin, **told, settings={"reference": "starter@production"})
+    point(session, admin, "starter", "production", 2)
+    assert (run.base_model, run.settings["reference"]) == ("starter@v1", "starter@v1")
+    ordered = select(Audit.detail["base"].astext).where(Audit.action == "run.ordered")
+    assert session.scalars(ordered).one() == "starter@v1"
+    assert ask(session, admin, **told).base_model == "starter@v2"
+
+
+@pytest.mark.parametrize(
+    ("base_model", "settings", "field"),
+    [("starter@candidate", {}, "base_model"), ("starter", {"reference": "starter@candidate"}, "reference")],
+)
+def test_it_names_the_aliases_that_are_there(
+    session: Session,
+    admin: Person,
+    dataset: Dataset,
+    starter: None,
+    base_model: str,
+    settings: dict[str, Any],
+    field: str,
+):
+    text = {"name": "reference", "type": "str", "default": "start"}
+    make_trainer(session, methods=[METHODS[2] | {"settings": [text]}])
+    point(session, admin, "starter", "production", 1)
+    with pytest.raises(BadInput, match="starter has no alias “candidate”; it has: production") as caught:
+        order_run(session, admin, method="dpo", dataset=dataset, base_model=base_model, settings=settings)
+    assert caught.value.field == field
 
 
 def test_it_starts_from_allowed_folders_only(
