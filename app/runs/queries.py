@@ -90,7 +90,7 @@ def newest_checkpoint(session: Session, name: str, version: int | None = None) -
 def aliases_of_name(session: Session, name: str) -> dict[str, int]:
     """The version that each alias of a name stands for now, in alphabetical order."""
     mine = select(CheckpointAlias.alias, CheckpointAlias.version).where(CheckpointAlias.name == name)
-    return dict(session.execute(mine.order_by(CheckpointAlias.alias)).tuples().all())
+    return dict(session.execute(mine.order_by(CheckpointAlias.alias)).all())
 
 
 def checkpoint_names(session: Session) -> Sequence[tuple[str, str]]:
