@@ -43,7 +43,8 @@ def answer_mistakes(app: FastAPI) -> None:
 def problem(mistake: Mistake) -> Response:
     """A mistake as an RFC 9457 problem document."""
     body: dict[str, object] = {
-        "type": "about:blank",
+        **mistake.members,
+        "type": mistake.type,
         "title": mistake.title,
         "status": mistake.status,
         "detail": mistake.message,
@@ -52,7 +53,9 @@ def problem(mistake: Mistake) -> Response:
         body["field"] = mistake.field
     if mistake.errors:
         body["errors"] = mistake.errors
-    headers = {"WWW-Authenticate": "Bearer"} if mistake.status == 401 else None
+    headers = {"WWW-Authenticate": "Bearer"} if mistake.status == 401 else {}
+    if mistake.retry_after_s is not None:
+        headers["Retry-After"] = str(mistake.retry_after_s)
     # what is quoted back may hold halves of surrogate pairs, which JSON can spell and UTF-8 cannot
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     return Response(text, status_code=mistake.status, media_type="application/problem+json", headers=headers)

@@ -173,14 +173,17 @@ def token() -> None:
 @click.option("--scopes", required=True, help="Comma-separated: judge, import, export, train, read, admin.")
 @click.option("--name", default="", help="What it is for.")
 @click.option("--days", type=click.IntRange(1, 3650), default=None, help="Days until it expires; never otherwise.")
-def token_create(email: str, scopes: str, name: str, days: int | None) -> None:
+@click.option(
+    "--rate-limit", type=click.IntRange(1, 10**9), default=None, help="Requests a minute; RATE_LIMIT otherwise."
+)
+def token_create(email: str, scopes: str, name: str, days: int | None, rate_limit: int | None) -> None:
     """Print a new token, and nothing else. It is shown this once."""
     from app.people import service as people
 
     with connected() as session:
         owner = people.user_by_email(session, email)
         wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-        secret = people.make_token(session, owner, wanted, name=name, days=days)
+        secret = people.make_token(session, owner, wanted, name=name, days=days, rate_limit=rate_limit)
     print(secret)
 
 

@@ -7,6 +7,7 @@
       Conflict            409   the name is taken, the key was used for something else
       TooLarge            413   more than this server takes in one request
       TooManyTries        429   too many passwords in a short time; says how long to wait
+      TooManyRequests     429   a token has used up its requests for the minute; says how long to wait
       BadInput            422   the form, the JSON or the file; carries the field and, for files, line numbers
         BadJudgment             an outcome or tiers that the item does not allow
         BadRecord               one record of an import
@@ -18,16 +19,23 @@ go through `gettext` where they are raised: a page's are in the language of its 
 Anything else that is raised is a bug: logged with its traceback and shown as a calm page.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from app.language import marked
 
 
 class Mistake(Exception):  # noqa: N818 -- a person's mistake, not the program's error
-    """Say what is wrong and what to do about it; `field` names the part of the input that is meant."""
+    """Say what is wrong and what to do about it; `field` names the part of the input that is meant.
+
+    `retry_after_s` is when the same request may be sent again; `type` and `members` are for problem documents that others defined.
+    """
 
     status: int = 400
     title: str = marked("This did not work")
+    type: str = "about:blank"
+    retry_after_s: int | None = None
+    members: Mapping[str, object] = MappingProxyType({})
 
     def __init__(self, message: str, *, field: str | None = None, errors: Sequence[dict[str, object]] = ()) -> None:
         super().__init__(message)
@@ -68,6 +76,19 @@ class TooManyTries(Mistake):
     def __init__(self, message: str, *, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class TooManyRequests(Mistake):
+    """`policies` are the names of the limits that were reached, as the `RateLimit-Policy` header says them."""
+
+    status = 429
+    title = marked("Too many requests")
+    type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+    def __init__(self, message: str, *, retry_after_s: int, policies: Sequence[str]) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.members = {"violated-policies": list(policies)}
 
 
 class BadInput(Mistake):

@@ -34,6 +34,7 @@ from app.projects import views as projects_views
 from app.prompts import api as prompts_api
 from app.prompts import views as prompts_views
 from app.queue import api as queue_api
+from app.rate_limits import RateLimits
 from app.runs import api as runs_api
 from app.runs import compare as runs_compare
 from app.runs import launch_api as runs_launch_api
@@ -107,6 +108,7 @@ def create_app() -> FastAPI:
     answer_mistakes(app)
     app.add_middleware(Compressed)
     app.add_middleware(BodyLimit)
+    app.add_middleware(RateLimits)
     app.add_middleware(ForgedRequestGuard, refuse=refuse_forged)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Languages)

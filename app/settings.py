@@ -55,6 +55,13 @@ class Settings(BaseSettings):
     upload_limit_mb: int = Field(
         default=256, alias="UPLOAD_LIMIT_MB", ge=1, description="The largest request body, in MiB, unpacked or not."
     )
+    rate_limit: int = Field(
+        default=6000,
+        alias="RATE_LIMIT",
+        ge=0,
+        le=1_000_000_000,
+        description="Requests a minute for each token that has no limit of its own; 0 for no limit.",
+    )
     model_folders: str = Field(
         default="",
         alias="MODEL_FOLDERS",

@@ -64,6 +64,8 @@ def refusal(mistake: Mistake) -> Response:
         headers |= {_COMMIT: mistake.commit} if mistake.commit else {}
     if mistake.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="Authentication required"'
+    if mistake.retry_after_s is not None:
+        headers["Retry-After"] = str(mistake.retry_after_s)
     return JSONResponse({"error": mistake.message}, status_code=mistake.status, headers=headers)
 
 

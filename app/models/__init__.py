@@ -11,6 +11,7 @@ from app.models.download_count import DownloadCount
 from app.models.invitation import Invitation
 from app.models.item import Item
 from app.models.judgment import Judgment
+from app.models.kept_answer import KeptAnswer
 from app.models.membership import Membership
 from app.models.preference import Preference
 from app.models.preflight import Preflight
@@ -24,6 +25,7 @@ from app.models.run_test import RunTest
 from app.models.run_watch import RunWatch
 from app.models.sign_in_attempt import SignInAttempt
 from app.models.table import Table
+from app.models.token_window import TokenWindow
 from app.models.trainer import Trainer
 from app.models.user import User
 
@@ -39,6 +41,7 @@ __all__ = [
     "Invitation",
     "Item",
     "Judgment",
+    "KeptAnswer",
     "Membership",
     "Preference",
     "Preflight",
@@ -52,6 +55,7 @@ __all__ = [
     "RunWatch",
     "SignInAttempt",
     "Table",
+    "TokenWindow",
     "Trainer",
     "User",
 ]

@@ -23,3 +23,4 @@ class ApiToken(Table):
     created_at: Mapped[CreatedAt]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    rate_limit: Mapped[int | None]  # requests a minute; the usual limit if none

@@ -17,6 +17,7 @@ from app.pages import Page, go_to, render
 from app.people import attempts, queries, service
 from app.people.service import Entered
 from app.people.views import client_of, let_in, refused, shown_once
+from app.settings import get_settings
 
 router = APIRouter()
 
@@ -36,6 +37,8 @@ class TokensPage(Page):
     chosen: Sequence[str] = ("read",)
     name: str = ""
     days: int = 90
+    rate_limit: int | None = None
+    usual_rate: int = 0
     mistake: Mistake | None = None
     secret: str = ""
 
@@ -69,13 +72,21 @@ def change_password(
 
 def tokens_page(session: SessionDep, person: Person, **shown: Any) -> TokensPage:
     mine = queries.tokens(session, person.id)
-    return TokensPage(person=person, tokens=mine, scopes=scopes_of(person), **shown)
+    usual = get_settings().rate_limit
+    return TokensPage(person=person, tokens=mine, scopes=scopes_of(person), usual_rate=usual, **shown)
 
 
 def refuse_beyond(allowed: Sequence[str], asked: Sequence[str]) -> None:
     beyond = sorted(set(asked) - set(allowed))
     if beyond:
         raise BadInput(_("These scopes are not yours to give: %(names)s.", names=", ".join(beyond)), field="scopes")
+
+
+def refuse_faster(person: Person, rate_limit: int | None) -> None:
+    """Anybody may slow a token of theirs down; the usual limit is there to be kept."""
+    usual = get_settings().rate_limit
+    if rate_limit is not None and 0 < usual < rate_limit and not person.is_admin:
+        raise BadInput(_("at most %(n)s requests a minute; ask an admin for more", n=usual), field="rate_limit")
 
 
 @router.get("/tokens")
@@ -91,13 +102,16 @@ def make_token(
     scopes: Annotated[list[str] | None, Form()] = None,
     name: Annotated[str, Form(max_length=200)] = "",
     days: Annotated[int, Form(ge=1, le=3650)] = 90,
+    rate_limit: Annotated[int | None, Form(ge=1, le=10**9)] = None,
 ) -> Response:
     asked = scopes or []
     try:
         refuse_beyond(scopes_of(person), asked)
-        secret = service.make_token(session, person, asked, name=name.strip(), days=days)
+        refuse_faster(person, rate_limit)
+        secret = service.make_token(session, person, asked, name=name.strip(), days=days, rate_limit=rate_limit)
     except BadInput as mistake:
-        page = tokens_page(session, person, mistake=mistake, chosen=asked, name=name, days=days)
+        typed = {"chosen": asked, "name": name, "days": days, "rate_limit": rate_limit}
+        page = tokens_page(session, person, mistake=mistake, **typed)
         return render(request, "people/tokens.html", page, status=422)
     session.flush()  # the list below is read in this transaction
     return shown_once(render(request, "people/tokens.html", tokens_page(session, person, secret=secret)))

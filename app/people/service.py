@@ -203,9 +203,15 @@ def revoke_links_of(session: Session, user_id: int, project_id: int | None = Non
 
 
 def make_token(
-    session: Session, user: User | Person, scopes: Collection[str], *, name: str = "", days: int | None = None
+    session: Session,
+    user: User | Person,
+    scopes: Collection[str],
+    *,
+    name: str = "",
+    days: int | None = None,
+    rate_limit: int | None = None,
 ) -> str:
-    """A new API token; it is shown this once, only its hash is kept."""
+    """A new API token; it is shown this once, only its hash is kept. `rate_limit` is in requests a minute."""
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise BadInput(
@@ -221,6 +227,7 @@ def make_token(
     row = ApiToken(
         user_id=user.id, name=name, token_hash=hashed(secret), scopes=sorted(set(scopes)), expires_at=expires_at
     )
+    row.rate_limit = rate_limit
     session.add(row)
     session.add(Audit(user_id=user.id, action="token.made", subject=name, detail={"scopes": row.scopes}))
     return secret
