@@ -21,6 +21,7 @@ from app.db import work_unit
 from app.doorbell import ring
 from app.models import Checkpoint, Run, RunKeep, RunMetric
 from app.models.run import MAX_ATTEMPTS
+from app.run_shares import forget_shares
 from app.run_states import LIVE, UNDER_WAY, move
 from app.settings import get_settings
 from worker.launch import MOST_PROCESSES
@@ -79,6 +80,7 @@ def claim(run_id: int, owner: str) -> Claim | None:
         ).one_or_none()
         if taken is not None:  # what is done again would stand ahead of the curve
             session.execute(delete(RunMetric).where(RunMetric.run_id == run_id, RunMetric.step >= taken.step))
+            forget_shares(session, run_id, taken.step)
     return Claim(run_id, taken.fence, taken.attempt, _processes(taken.settings)) if taken else None
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.db import work_unit
 from app.models import Audit, Checkpoint, Dataset, Run, RunKeep, RunMetric, RunTest
+from app.run_shares import forget_shares, make_shares
 from app.run_states import LIVE, move
 from app.settings import get_settings
 from app.storage import Stored, storage
@@ -105,6 +106,7 @@ class Report:
             session.execute(
                 rows.on_conflict_do_update(index_elements=["run_id", "step"], set_={"values": rows.excluded["values"]})
             )
+            make_shares(session, self.run_id, self._steps[0]["step"], self._steps[-1]["step"])
 
     @patiently
     def kept(self) -> Sequence[RunKeep]:
@@ -120,6 +122,7 @@ class Report:
         with work_unit() as session:
             self._write(session, step=done)
             session.execute(delete(RunMetric).where(RunMetric.run_id == self.run_id, RunMetric.step >= done))
+            forget_shares(session, self.run_id, done)
             session.execute(delete(RunKeep).where(RunKeep.run_id == self.run_id, RunKeep.step > done))
 
     @patiently

@@ -21,6 +21,7 @@ from app.models.response import Response
 from app.models.run import Run
 from app.models.run_keep import RunKeep
 from app.models.run_metric import RunMetric
+from app.models.run_share import RunShare
 from app.models.run_test import RunTest
 from app.models.run_watch import RunWatch
 from app.models.sign_in_attempt import SignInAttempt
@@ -51,6 +52,7 @@ __all__ = [
     "Run",
     "RunKeep",
     "RunMetric",
+    "RunShare",
     "RunTest",
     "RunWatch",
     "SignInAttempt",

@@ -14,12 +14,13 @@ from sqlalchemy import select
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from app.db import work_unit
-from app.models import Checkpoint, Dataset, Run, RunMetric
+from app.models import Checkpoint, Dataset, Run, RunMetric, RunShare
 from app.settings import get_settings
 from app.storage import Stored, fetch, sha256_of, store_file
 from samples.task import pair_records
 from tests.trained import make_dataset, make_run
 from worker import exits, train
+from worker.report import Report
 from worker.sharing import SHARED
 from worker.steps import Step, train_steps
 
@@ -121,6 +122,22 @@ def test_it_tells_every_step(claimed: Any):
     assert [each.step for each in steps] == [0, 1, 2]
     counts = {"truncated", "dropped"}
     assert set(steps[0].values) == {"loss", "entropy", "learning_rate", "gradient_norm", "tokens_per_second"} | counts
+
+
+def test_shares_of_its_steps_are_told_and_forgotten_with_them(claimed: Any):
+    run_id = claimed(settings=SMALL)
+    report = Report(run_id, 1)
+
+    def shares() -> list[tuple[int, int, float]]:
+        with work_unit() as session:
+            found = select(RunShare.first, RunShare.n, RunShare.total).where(RunShare.run_id == run_id)
+            return [tuple(row) for row in session.execute(found.order_by(RunShare.first))]
+
+    for number in range(40):
+        report.step(number, 40, 0.0, {"loss": 0.5})
+    assert shares() == [(0, 16, 8.0), (16, 16, 8.0)]
+    report.go_on_from(20)
+    assert shares() == [(0, 16, 8.0)]
 
 
 def test_it_tells_at_every_step_what_did_not_fit(claimed: Any):
