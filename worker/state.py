@@ -5,7 +5,8 @@ Python's, NumPy's, torch's (dropout would draw from it), and that of the GPU, of
 groups follows from the seed and the number of steps done (`steps.py`), so that number is the place in the data, and the rate.
 
 A file is `safetensors`, never a pickle: tensors `weights.NAME`, `exp_avg.NAME`, `exp_avg_sq.NAME` and `step.NAME`, whole however
-many processes hold parts of them, and in its head what is no tensor. All processes save and restore together.
+many processes hold parts of them, and in its head what is no tensor. All processes save and restore together, and as many as
+saved it go on to the same bits; any other number goes on to the same numbers, up to the rounding of sums in another order.
 """
 
 import base64
@@ -91,7 +92,8 @@ def _chance(device: torch.device) -> Json:
 
 
 def _take_chance(all_states: list[Json], device: torch.device) -> None:
-    state = all_states[rank()]
+    """Of this process as it was; one more than there were goes on as the last of them, since all began alike."""
+    state = all_states[min(rank(), len(all_states) - 1)]
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
     name, keys, *rest = state["numpy"]

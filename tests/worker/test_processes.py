@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from sqlalchemy import select
 
 from app.db import work_unit
-from app.models import RunMetric
+from app.models import RunKeep, RunMetric
 from tests.ordered import change_run
 from tests.worker.test_supervise import log_of, until
 from tests.worker.test_train import SMALL, checkpoints, claimed, copied, the_run, trained
@@ -114,6 +114,55 @@ def test_both_processes_end_their_step_when_a_person_cancels(claimed: Any, caplo
         thread.join(timeout=60)
     assert the_run(run_id).state == "cancelled"
     assert f"ended CANCELLED with status {exits.STOPPED}" in caplog.text
+
+
+@pytest.mark.slow
+def test_a_cancelled_run_of_two_goes_on_to_the_last_bit_and_in_one_process_to_the_same_numbers(
+    claimed: Any, tmp_path: Path
+) -> None:
+    """The two hold a part of the weights each; what is kept is whole, and is given out again to as many as there are."""
+    trained(claimed(checkpoint_name="starter"))
+    order = UNEVEN | {"max_steps": 60, "processes": 2}
+    calm, disturbed = (
+        claimed("dpo", "starter@v1", settings=order, checkpoint_name=name, **WAITING) for name in ("calm", "disturbed")
+    )
+    supervised(calm)
+    assert 0 < cancelled_in_training(disturbed) < 60
+    fewer = claimed("dpo", "starter@v1", settings=order | {"processes": 1}, checkpoint_name="fewer")
+    with work_unit() as session:
+        kept = session.scalars(select(RunKeep).where(RunKeep.run_id == disturbed)).one()
+        told = {name: getattr(kept, name) for name in ("step", "prefix", "files", "told")}
+        session.add(RunKeep(run_id=fewer, **told))
+    assert trained(fewer) == exits.FINISHED
+    change_run(disturbed, "state = 'queued'")
+    supervised(disturbed)
+    assert the_run(disturbed).state == "finished", the_run(disturbed).error or log_of(disturbed)
+
+    folders = {each.name: copied(each, tmp_path / each.name) for each in checkpoints()}
+    weights = {name: load_file(folder / "model.safetensors") for name, folder in folders.items()}
+    expected, before = weights["calm"], weights["starter"]
+    assert all(expected[name].equal(weights["disturbed"][name]) for name in expected)
+    assert [without_clock(each) for each in steps(calm)] == [without_clock(each) for each in steps(disturbed)]
+    moved = distance(expected, before, before.keys() & expected.keys())
+    assert distance(expected, weights["fewer"], expected.keys()) < 0.05 * moved
+
+
+def cancelled_in_training(run_id: int) -> int:
+    """After how many steps."""
+    thread = threading.Thread(target=supervised, args=[run_id])
+    thread.start()
+    try:
+        until(lambda: the_run(run_id).stage == "training", seconds=120)
+        change_run(run_id, "state = 'cancelling'")
+    finally:
+        thread.join(timeout=120)
+    assert the_run(run_id).state == "cancelled", the_run(run_id).error or log_of(run_id)
+    with work_unit() as session:
+        return session.scalars(select(RunKeep.step).where(RunKeep.run_id == run_id)).one()
+
+
+def without_clock(figures: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in figures.items() if name != "tokens_per_second"}
 
 
 def test_a_run_whose_order_is_wrong_says_so_whatever_processes_it_asks_for(claimed: Any) -> None:
