@@ -1,7 +1,8 @@
-"""Who is asking, and how far they reach: sessions, tokens, scopes, roles, and requests forged by other sites.
+"""Who is asking, and how far they reach: sessions, tokens, scopes, bounds and roles.
 
 Browsers carry a session cookie (HttpOnly, SameSite=Lax); programs a bearer token `tbk_…`. Both are random, and only
-their SHA-256 is stored. A person's reach is their role; a token's is its scopes within its user's role.
+their SHA-256 is stored. A person's reach is their role; a token's is its scopes within its user's role, and within the
+projects that it is bound to, if it is: what is of others is not there for it, and what is of no project it may not touch.
 
     who                     may                                                                     scopes of their tokens
     nobody we know          sign in, and come in by a link
@@ -11,10 +12,6 @@ their SHA-256 is stored. A person's reach is their role; a token's is its scopes
 
 Being a manager is a membership's role, so the same person may only judge in the next project; `projects.managed_project` is
 the gate. What somebody may not see is answered as if it were not there.
-
-Forged requests (CSRF) are told by what the browser itself says of them, `Sec-Fetch-Site` and `Origin`, in one place for
-every route, instead of a secret in each form: nothing can be forgotten in a template, and signing in is covered too.
-A request with neither header does not come from a browser, so no other site can have made a person send it.
 """
 
 import hashlib
@@ -24,26 +21,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import BoundedSemaphore
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from fastapi import Depends, Request
-from sqlalchemy import delete
-from sqlalchemy.orm import Session
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from sqlalchemy import ColumnElement, delete, func, or_, true, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.db import SessionDep, fetch
+from app.db import SessionDep, afterwards, among, fetch
 from app.errors import NotAllowed, NotSignedIn
 from app.language import gettext, speak
-from app.models import BrowserSession, User
+from app.models import ApiToken, BrowserSession, User
 from app.models.api_token import SCOPES
 from app.settings import get_settings
 
 COOKIE = "tiebreak_session"
 TOKEN_PREFIX = "tbk_"  # noqa: S105 -- the public beginning of every token
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _passwords = PasswordHasher()
 # A hash that no password has: signing in costs the same whether or not the address is known.
 _NOBODY = _passwords.hash(secrets.token_urlsafe(16))
@@ -55,7 +48,9 @@ _few_at_once = BoundedSemaphore(2)
 class Person:
     """Whoever sent this request. `scopes` is None for a browser, which reaches as far as the role does.
 
-    `leads` says that they are a manager of some project; of which ones, `managed_project` knows.
+    `leads` says that they are a manager of some project; of which ones, `managed_project` knows. `projects` are the ids of
+    those that their token is bound to, None without such bounds; every question about what is of a project asks `within`
+    or `reaches`.
     """
 
     id: int
@@ -64,6 +59,8 @@ class Person:
     scopes: frozenset[str] | None = None
     leads: bool = False
     language: str | None = None
+    token_id: int | None = None
+    projects: frozenset[int] | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -73,6 +70,15 @@ class Person:
     def manages(self) -> bool:
         """Whether there may be a project that they manage."""
         return self.is_admin or self.leads
+
+    def reaches(self, project_id: int) -> bool:
+        """Whether a project is within the bounds of their token; their role has its own say."""
+        return self.projects is None or project_id in self.projects
+
+
+def within(person: Person, project_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """`reaches` as a condition on a row's project."""
+    return true() if person.projects is None else among(project_id, person.projects)
 
 
 ANNOTATORS_SCOPES = ("judge", "read")
@@ -135,9 +141,14 @@ def person_of_cookie(session: Session, secret: str) -> Person | None:
     return None
 
 
+# How coarse the last use is: writing it costs one short transaction a token and minute, and the rest of the minute nothing.
+_NOTED_EVERY = timedelta(minutes=1)
 _BEARER = """
-    SELECT "user".id, "user".name, "user".role, api_token.scopes,
-        EXISTS (SELECT FROM membership WHERE user_id = "user".id AND membership.role = 'manager') AS leads
+    SELECT "user".id, "user".name, "user".role, api_token.id AS token_id, api_token.scopes, api_token.project_ids,
+        coalesce(last_used_at < now() - %(noted_every)s, true) AS is_news,
+        EXISTS (
+            SELECT FROM membership WHERE user_id = "user".id AND membership.role = 'manager'
+            AND (project_ids IS NULL OR membership.project_id = ANY (project_ids))) AS leads
     FROM api_token JOIN "user" ON "user".id = api_token.user_id
     WHERE token_hash = %(token_hash)s AND revoked_at IS NULL AND disabled_at IS NULL
     AND (expires_at IS NULL OR expires_at > now())
@@ -149,9 +160,27 @@ def person_of_token(session: Session, authorization: str) -> Person | None:
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() != "bearer" or not secret.startswith(TOKEN_PREFIX):
         return None
-    for row in fetch(session, _BEARER, {"token_hash": hashed(secret)}):
-        return Person(row["id"], row["name"], row["role"], frozenset(row["scopes"]), row["leads"])
+    for row in fetch(session, _BEARER, {"token_hash": hashed(secret), "noted_every": _NOTED_EVERY}):
+        if row["is_news"]:
+            _note_use(session, row["token_id"])
+        bounds = row["project_ids"]
+        return Person(
+            row["id"],
+            row["name"],
+            row["role"],
+            frozenset(row["scopes"]),
+            row["leads"],
+            token_id=row["token_id"],
+            projects=None if bounds is None else frozenset(bounds),
+        )
     return None
+
+
+def _note_use(session: Session, token_id: int) -> None:
+    """Also of a request that is refused or fails: whoever looks for a token that leaked wants to see that."""
+    is_news = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at < func.now() - _NOTED_EVERY)
+    noted = update(ApiToken).where(ApiToken.id == token_id, is_news).values(last_used_at=func.now())
+    afterwards(session, noted.execution_options(synchronize_session=False))
 
 
 def browser(request: Request, session: SessionDep) -> Person:
@@ -184,21 +213,30 @@ def manager(person: SignedIn) -> Person:
 Manager = Annotated[Person, Depends(manager)]
 
 
-def program(session: Session, request: Request, scope: str) -> Person:
-    """Whoever called the API, if they may use `scope`. A signed-in browser may call it as well."""
+def caller(request: Request, session: SessionDep) -> Person:
+    """Whoever called the API, whatever they may do there. A signed-in browser may call it as well."""
     header = request.headers.get("authorization")
-    if header is not None:
-        person = person_of_token(session, header)
-        if person is None:
-            raise NotSignedIn("this token is unknown, revoked or expired; make one with `tiebreak token create`")
-        if scope not in (person.scopes or ()):
-            raise NotAllowed(
-                f"this token lacks the scope “{scope}”; make one with `tiebreak token create --scopes {scope}`"
-            )
-    else:
+    if header is None:
         person = person_of_cookie(session, request.cookies.get(COOKIE, ""))
-        if person is None:
-            raise NotSignedIn("send `Authorization: Bearer tbk_…` with a token from `tiebreak token create`")
+        wanted = "send `Authorization: Bearer tbk_…` with a token from `tiebreak token create`"
+    else:
+        person = person_of_token(session, header)
+        wanted = "this token is unknown, revoked or expired; make one with `tiebreak token create`"
+    if person is None:
+        raise NotSignedIn(wanted)
+    return person
+
+
+Caller = Annotated[Person, Depends(caller)]
+
+
+def program(session: Session, request: Request, scope: str) -> Person:
+    """Whoever called the API, if they may use `scope`."""
+    person = caller(request, session)
+    if person.scopes is not None and scope not in person.scopes:
+        raise NotAllowed(
+            f"this token lacks the scope “{scope}”; make one with `tiebreak token create --scopes {scope}`"
+        )
     if scope not in scopes_of(person):
         whose = "those who manage a project" if scope in MANAGERS_SCOPES else "admins"
         raise NotAllowed(f"“{scope}” is for {whose}, and this account’s role does not reach so far; ask an admin")
@@ -206,10 +244,10 @@ def program(session: Session, request: Request, scope: str) -> Person:
 
 
 def _scoped(scope: str) -> object:
-    def caller(request: Request, session: SessionDep) -> Person:
+    def scoped(request: Request, session: SessionDep) -> Person:
         return program(session, request, scope)
 
-    return Depends(caller)
+    return Depends(scoped)
 
 
 # The type of an API route's first parameter says which scope it takes: `def next_item(person: MayJudge)`.
@@ -233,42 +271,21 @@ def _reads_everything(person: MayRead) -> Person:
     return person
 
 
+def unbound(person: Person) -> Person:
+    """For what is of no project, or of all of them. Raises NotAllowed for a token that is bound to projects."""
+    if person.projects is not None:
+        raise NotAllowed(
+            gettext("this token is bound to projects, and this is about more than them; make one that is not")
+        )
+    return person
+
+
 def _makes_projects(person: MayAdminister) -> Person:
     if not person.is_admin:
         raise NotAllowed(gettext("only admins make projects; ask one of them"))
-    return person
+    return unbound(person)
 
 
 MayReadData = Annotated[Person, Depends(_reads_data)]
 MayReadAll = Annotated[Person, Depends(_reads_everything)]
 MayMakeProjects = Annotated[Person, Depends(_makes_projects)]
-
-
-def is_forged(scope: Scope) -> bool:
-    """Whether a browser says that another site made it send this request."""
-    headers = Headers(scope=scope)
-    if scope["method"] in SAFE_METHODS or _is_bearer(headers.get("authorization", "")):
-        return False
-    site = headers.get("sec-fetch-site")
-    if site is not None:
-        return site not in {"same-origin", "none"}
-    origin = headers.get("origin")
-    own = {headers.get("host", ""), urlsplit(get_settings().public_url).netloc} - {""}  # the origin "null" has no host
-    return origin is not None and origin.partition("://")[2] not in own
-
-
-def _is_bearer(authorization: str) -> bool:
-    """A token, which no browser sends by itself. It does send the password that a proxy in front has asked for."""
-    return authorization[:7].lower() == "bearer "
-
-
-class ForgedRequestGuard:
-    """Middleware: answer requests that another site made somebody send, before any route sees them."""
-
-    def __init__(self, app: ASGIApp, refuse: ASGIApp) -> None:
-        self.app = app
-        self.refuse = refuse
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        forged = scope["type"] == "http" and is_forged(scope)
-        await (self.refuse if forged else self.app)(scope, receive, send)

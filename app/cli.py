@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from app import embedded, upkeep
+from app import embedded, keys, upkeep
 from app.errors import Mistake, NotFound
 from app.settings import get_settings
 
@@ -163,30 +163,6 @@ def user_disable(email: str, undo: bool) -> None:
     print(f"{user.email} may sign in again" if undo else f"{user.email} is shut out")
 
 
-@main.group()
-def token() -> None:
-    """API tokens."""
-
-
-@token.command("create")
-@click.option("--user", "email", required=True, help="Whose token it is.")
-@click.option("--scopes", required=True, help="Comma-separated: judge, import, export, train, read, admin.")
-@click.option("--name", default="", help="What it is for.")
-@click.option("--days", type=click.IntRange(1, 3650), default=None, help="Days until it expires; never otherwise.")
-@click.option(
-    "--rate-limit", type=click.IntRange(1, 10**9), default=None, help="Requests a minute; RATE_LIMIT otherwise."
-)
-def token_create(email: str, scopes: str, name: str, days: int | None, rate_limit: int | None) -> None:
-    """Print a new token, and nothing else. It is shown this once."""
-    from app.people import service as people
-
-    with connected() as session:
-        owner = people.user_by_email(session, email)
-        wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-        secret = people.make_token(session, owner, wanted, name=name, days=days, rate_limit=rate_limit)
-    print(secret)
-
-
 # --- the sentence
 
 
@@ -267,7 +243,7 @@ def demo(data: Path | None) -> None:
 
 # --- upkeep
 
-for command in upkeep.ALL:
+for command in (keys.token, *upkeep.ALL):
     main.add_command(command)
 
 

@@ -5,6 +5,7 @@ scope "function" makes FastAPI leave the dependency (and so commit) before it se
 `work_unit()`. A stream opens `read_session()`, because the request's session has ended before its first byte.
 """
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -19,6 +20,7 @@ from sqlalchemy import (
     JSON,
     ColumnElement,
     Engine,
+    Executable,
     Text,
     any_,
     cast,
@@ -30,6 +32,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -37,6 +40,8 @@ from app.models import Table
 from app.settings import get_settings
 
 Value = TypeVar("Value")
+_AFTERWARDS = "afterwards"
+_log = logging.getLogger(__name__)
 
 
 @lru_cache
@@ -91,6 +96,29 @@ def work_unit() -> Iterator[Session]:
         except BaseException:
             session.rollback()
             raise
+        finally:
+            if _AFTERWARDS in session.info:
+                _write_afterwards(session)
+
+
+def afterwards(session: Session, statement: Executable) -> None:
+    """Have a statement done in a short transaction of its own once this one has ended, however it ends.
+
+    For what is noted of a request whatever becomes of it. It holds no lock while the request works, and takes no second
+    connection, for which requests could wait for each other.
+    """
+    session.info.setdefault(_AFTERWARDS, []).append(statement)
+
+
+def _write_afterwards(session: Session) -> None:
+    """A database that went away meanwhile costs the note, not the request."""
+    try:
+        for statement in session.info.pop(_AFTERWARDS):
+            session.execute(statement)
+        session.commit()
+    except SQLAlchemyError as problem:
+        session.rollback()
+        _log.warning("what was to be noted after a request is lost: %s", problem)
 
 
 @contextmanager

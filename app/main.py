@@ -6,12 +6,12 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from app import health, metrics
-from app.access import ForgedRequestGuard
 from app.answers import answer_mistakes, refuse_forged
 from app.checkpoints import api as checkpoints_api
 from app.checkpoints import views as checkpoints_views
 from app.datasets import api as datasets_api
 from app.datasets import views as datasets_views
+from app.forged import ForgedRequestGuard
 from app.hub import api as hub_api
 from app.hub import resolve as hub_files
 from app.imports import api as imports_api
@@ -23,7 +23,7 @@ from app.language import Languages
 from app.metrics import API_PREFIX, Measured
 from app.middleware import BodyLimit, Compressed, RequestIds, SecurityHeaders
 from app.pages import Assets
-from app.people import account, joining
+from app.people import account, joining, tokens_api, tokens_page
 from app.people import language as people_language
 from app.people import views as people
 from app.projects import api as projects_api
@@ -52,6 +52,7 @@ _PROBLEM: dict[str, Any] = {"description": "Problem", "content": {"application/p
 # every key press waits for comes first of all.
 API: tuple[APIRouter, ...] = (
     judgments_api.direct,
+    tokens_api.router,
     projects_api.router,
     project_people_api.router,
     prompts_api.router,
@@ -72,6 +73,7 @@ PAGES: tuple[APIRouter, ...] = (
     people.router,
     people_language.router,
     account.router,
+    tokens_page.router,
     joining.router,
     project_settings.router,
     project_people.router,

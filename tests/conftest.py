@@ -6,7 +6,7 @@ use `database`, whose tables are emptied after them. Ada is the admin, Ben annot
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -149,10 +149,10 @@ def signed_in(user: User) -> TestClient:
     return browser
 
 
-def token_client(user: User, *scopes: str) -> TestClient:
-    """A program with a token of this user."""
+def token_client(user: User, *scopes: str, projects: Collection[str] = ()) -> TestClient:
+    """A program with a token of this user, bound to the projects with these slugs if there are any."""
     with db.work_unit() as session:
-        secret = people.make_token(session, user, scopes)
+        secret = people.make_token(session, user, scopes, projects=projects)
     program = client()
     program.headers["Authorization"] = f"Bearer {secret}"
     return program

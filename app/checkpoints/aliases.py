@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.access import Person
-from app.checkpoints.queries import aliases_of_name, version_named
-from app.errors import BadInput, NotFound
+from app.checkpoints.queries import aliases_of_name, version_by_alias, version_named
+from app.errors import BadInput, Conflict, NotFound
 from app.language import gettext as _
 from app.models import Audit, CheckpointAlias
 
@@ -37,8 +37,12 @@ def point(session: Session, person: Person, name: str, alias: str, version: int)
     """Let the alias stand for that version from now on. Raises BadInput, or NotFound for a version that is not there."""
     check_alias(alias)
     lock_name(session, name)
-    checkpoint = version_named(session, name, version)
+    checkpoint = version_named(session, person, name, version)
     before = session.get(CheckpointAlias, (name, alias))
+    if before is not None and version_by_alias(session, person, name, alias) is None:
+        raise Conflict(
+            _("“%(alias)s” stands for a version that your token does not reach.", alias=alias), field="alias"
+        )
     if before is not None and before.version == version:
         return before
     came_from = before.version if before is not None else None
@@ -56,9 +60,10 @@ def point(session: Session, person: Person, name: str, alias: str, version: int)
 def remove(session: Session, person: Person, name: str, alias: str) -> None:
     """The alias stands for nothing any more. Raises NotFound when it did not before."""
     lock_name(session, name)
-    found = session.get(CheckpointAlias, (name, alias))
+    theirs = aliases_of_name(session, person, name)
+    found = next((one for one in theirs if one.alias == alias), None)
     if found is None:
-        there = ", ".join(one.alias for one in aliases_of_name(session, name)) or _("none")
+        there = ", ".join(one.alias for one in theirs) or _("none")
         words = _("%(name)s has no alias “%(alias)s”; it has: %(there)s.", name=name, alias=alias[:80], there=there)
         raise NotFound(words)
     session.delete(found)

@@ -90,40 +90,47 @@ def answer(found: Lineage, words: Sequence[str]) -> CheckpointAnswer:
 
 @router.get("/checkpoints")
 def list_checkpoints(
-    _: MayReadAll, session: SessionDep, request: Request, response: Response, after: After = None, limit: Limit = 100
+    person: MayReadAll,
+    session: SessionDep,
+    request: Request,
+    response: Response,
+    after: After = None,
+    limit: Limit = 100,
 ) -> list[CheckpointAnswer]:
     """Newest first."""
-    page = cut(checkpoints_page(session, after=after, limit=limit), limit, key=lambda row: row.checkpoint.id)
+    page = cut(checkpoints_page(session, person, after=after, limit=limit), limit, key=lambda row: row.checkpoint.id)
     link_next(request, response, page.next_after)
     words = aliases_of(session, [found.checkpoint for found in page.rows])
     return [answer(found, words.get(found.checkpoint.id, ())) for found in page.rows]
 
 
 @router.get("/checkpoints/{checkpoint_id}")
-def show_checkpoint(checkpoint_id: int, _: MayReadAll, session: SessionDep) -> CheckpointAnswer:
-    found = lineage(session, checkpoint_id)
+def show_checkpoint(checkpoint_id: int, person: MayReadAll, session: SessionDep) -> CheckpointAnswer:
+    found = lineage(session, person, checkpoint_id)
     return answer(found, aliases_of(session, [found.checkpoint]).get(found.checkpoint.id, ()))
 
 
 @router.delete("/checkpoints/{checkpoint_id}", status_code=204)
 def delete_checkpoint(checkpoint_id: int, person: MayTrain, session: SessionDep) -> None:
     """Unless something needs it: an alias, a run that is not over, a checkpoint made from it. Its version stays taken."""
-    deletion.delete(session, person, checkpoint_by_id(session, checkpoint_id))
+    deletion.delete(session, person, checkpoint_by_id(session, person, checkpoint_id))
 
 
 @router.head("/checkpoints/{checkpoint_id}/files/{path:path}", response_class=Response, include_in_schema=False)
 @router.get("/checkpoints/{checkpoint_id}/files/{path:path}", response_class=Response)
-def checkpoint_file(checkpoint_id: int, path: str, _: MayReadAll, session: SessionDep, request: Request) -> Response:
-    checkpoint = there(checkpoint_by_id(session, checkpoint_id))
+def checkpoint_file(
+    checkpoint_id: int, path: str, person: MayReadAll, session: SessionDep, request: Request
+) -> Response:
+    checkpoint = there(checkpoint_by_id(session, person, checkpoint_id))
     file = listed(checkpoint.files, path)
     count(session, request, checkpoint, path)
     return download(request, checkpoint.prefix, file)
 
 
 @router.get("/checkpoints/{name}/aliases")
-def list_aliases(name: str, _: MayReadAll, session: SessionDep) -> list[AliasAnswer]:
+def list_aliases(name: str, person: MayReadAll, session: SessionDep) -> list[AliasAnswer]:
     """Which version each alias of this name stands for now, in alphabetical order."""
-    return [alias_answer(alias) for alias in aliases_of_name(session, name)]
+    return [alias_answer(alias) for alias in aliases_of_name(session, person, name)]
 
 
 @router.put("/checkpoints/{name}/aliases/{alias}")

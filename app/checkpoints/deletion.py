@@ -16,7 +16,7 @@ from app.checkpoints.family import named_by_order, used_by_run
 from app.checkpoints.queries import aliases_of, version_named
 from app.errors import Conflict
 from app.language import gettext as _
-from app.models import Audit, Checkpoint, Run
+from app.models import Audit, Checkpoint, Dataset, Run
 from app.run_states import OVER
 from app.storage import storage
 
@@ -26,8 +26,8 @@ DELETED = "checkpoint.deleted"
 def delete(session: Session, person: Person, checkpoint: Checkpoint) -> None:
     """Raises Conflict with what needs it, NotFound when it is gone already."""
     lock_name(session, checkpoint.name)
-    version_named(session, checkpoint.name, checkpoint.version)
-    if needed := needed_by(session, checkpoint):
+    version_named(session, person, checkpoint.name, checkpoint.version)
+    if needed := needed_by(session, person, checkpoint):
         raise Conflict(
             _(
                 "%(name)s v%(version)s is needed: %(what)s. Once that has changed, it can be deleted.",
@@ -41,7 +41,7 @@ def delete(session: Session, person: Person, checkpoint: Checkpoint) -> None:
     session.add(Audit(user_id=person.id, action=DELETED, subject=checkpoint.name, detail=detail))
 
 
-def needed_by(session: Session, checkpoint: Checkpoint) -> Sequence[str]:
+def needed_by(session: Session, person: Person, checkpoint: Checkpoint) -> Sequence[str]:
     """What stands against deleting it, each in words; nothing when it may go."""
     words = aliases_of(session, [checkpoint]).get(checkpoint.id, ())
     found = [_("it is “%(alias)s”", alias=alias) for alias in words]
@@ -52,14 +52,18 @@ def needed_by(session: Session, checkpoint: Checkpoint) -> Sequence[str]:
         for one in session.scalars(waiting)
     ]
     made = (
-        select(Checkpoint)
+        select(Checkpoint, Dataset.project_id)
         .join(Run, Run.id == Checkpoint.run_id)
+        .join(Dataset, Dataset.id == Run.dataset_id)
         .where(used_by_run(checkpoint), Checkpoint.deleted_at.is_(None))
         .order_by(Checkpoint.id)
         .limit(5)
     )
     return found + [
-        _("%(name)s v%(version)s was made from it", name=one.name, version=one.version) for one in session.scalars(made)
+        _("%(name)s v%(version)s was made from it", name=one.name, version=one.version)
+        if person.reaches(project_id)
+        else _("a model of another project was made from it")
+        for one, project_id in session.execute(made)
     ]
 
 

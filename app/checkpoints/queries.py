@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
 
+from app.access import Person, within
 from app.errors import NotFound
 from app.language import gettext as _
 from app.models import Checkpoint, CheckpointAlias, Dataset, Project, Run
@@ -31,26 +32,26 @@ def _lineages() -> Select[Checkpoint, Run, Dataset, Project]:
     )
 
 
-def checkpoints_page(session: Session, *, after: int | None, limit: int) -> Sequence[Lineage]:
+def checkpoints_page(session: Session, person: Person, *, after: int | None, limit: int) -> Sequence[Lineage]:
     """Newest first, without those deleted; one more than `limit` when there are more."""
-    statement = _lineages().where(Checkpoint.deleted_at.is_(None)).order_by(Checkpoint.id.desc()).limit(limit + 1)
+    theirs = _lineages().where(Checkpoint.deleted_at.is_(None), within(person, Dataset.project_id))
+    statement = theirs.order_by(Checkpoint.id.desc()).limit(limit + 1)
     if after is not None:
         statement = statement.where(Checkpoint.id < after)
     return [Lineage(*row) for row in session.execute(statement)]
 
 
-def lineage(session: Session, checkpoint_id: int) -> Lineage:
-    found = session.execute(_lineages().where(Checkpoint.id == checkpoint_id)).one_or_none()
+def lineage(session: Session, person: Person, checkpoint_id: int) -> Lineage:
+    """Raises NotFound also for what is beyond the bounds of a token."""
+    this = (Checkpoint.id == checkpoint_id, within(person, Dataset.project_id))
+    found = session.execute(_lineages().where(*this)).one_or_none()
     if found is None:
         raise NotFound(_("There is no checkpoint %(checkpoint_id)s.", checkpoint_id=checkpoint_id))
     return Lineage(*found)
 
 
-def checkpoint_by_id(session: Session, checkpoint_id: int) -> Checkpoint:
-    checkpoint = session.get(Checkpoint, checkpoint_id)
-    if checkpoint is None:
-        raise NotFound(_("There is no checkpoint %(checkpoint_id)s.", checkpoint_id=checkpoint_id))
-    return checkpoint
+def checkpoint_by_id(session: Session, person: Person, checkpoint_id: int) -> Checkpoint:
+    return lineage(session, person, checkpoint_id).checkpoint
 
 
 def there(checkpoint: Checkpoint) -> Checkpoint:
@@ -72,26 +73,37 @@ def other_versions(session: Session, checkpoint: Checkpoint) -> Sequence[Checkpo
     return session.scalars(select(Checkpoint).where(*same_name).order_by(Checkpoint.version.desc()).limit(50)).all()
 
 
-def version_named(session: Session, name: str, version: int) -> Checkpoint:
+def of_theirs(person: Person) -> Select[Checkpoint]:
+    """The versions that are there, as far as a person's token reaches; whether they may see any is for who asks."""
+    there = select(Checkpoint).where(Checkpoint.deleted_at.is_(None))
+    if person.projects is None:
+        return there
+    came_from = there.join(Run, Run.id == Checkpoint.run_id).join(Dataset, Dataset.id == Run.dataset_id)
+    return came_from.where(within(person, Dataset.project_id))
+
+
+def version_named(session: Session, person: Person, name: str, version: int) -> Checkpoint:
     """A version that is there. Raises NotFound, also for one that was deleted."""
-    there = (Checkpoint.name == name, Checkpoint.version == version, Checkpoint.deleted_at.is_(None))
-    checkpoint = session.scalars(select(Checkpoint).where(*there)).one_or_none()
+    this = of_theirs(person).where(Checkpoint.name == name, Checkpoint.version == version)
+    checkpoint = session.scalars(this).one_or_none()
     if checkpoint is None:
         raise NotFound(_("There is no checkpoint %(name)s v%(version)s.", name=name, version=version))
     return checkpoint
 
 
-def aliases_of_name(session: Session, name: str) -> Sequence[CheckpointAlias]:
-    """Every alias of a name, in alphabetical order."""
-    mine = select(CheckpointAlias).where(CheckpointAlias.name == name)
-    return session.scalars(mine.order_by(CheckpointAlias.alias)).all()
+_STANDS_FOR = (CheckpointAlias.name == Checkpoint.name) & (CheckpointAlias.version == Checkpoint.version)
 
 
-def version_by_alias(session: Session, name: str, alias: str) -> Checkpoint | None:
+def aliases_of_name(session: Session, person: Person, name: str) -> Sequence[CheckpointAlias]:
+    """The aliases of a name, in alphabetical order."""
+    theirs = of_theirs(person).join(CheckpointAlias, _STANDS_FOR).where(CheckpointAlias.name == name)
+    return session.scalars(theirs.with_only_columns(CheckpointAlias).order_by(CheckpointAlias.alias)).all()
+
+
+def version_by_alias(session: Session, person: Person, name: str, alias: str) -> Checkpoint | None:
     """The version that an alias of this name stands for now; None when there is no such alias."""
-    both = (CheckpointAlias.name == Checkpoint.name) & (CheckpointAlias.version == Checkpoint.version)
-    wanted = (CheckpointAlias.name == name, CheckpointAlias.alias == alias, Checkpoint.deleted_at.is_(None))
-    return session.scalars(select(Checkpoint).join(CheckpointAlias, both).where(*wanted)).one_or_none()
+    theirs = of_theirs(person).join(CheckpointAlias, _STANDS_FOR)
+    return session.scalars(theirs.where(CheckpointAlias.name == name, CheckpointAlias.alias == alias)).one_or_none()
 
 
 def aliases_of(session: Session, checkpoints: Sequence[Checkpoint]) -> Mapping[int, Sequence[str]]:

@@ -71,7 +71,7 @@ class CheckpointPage(Page):
 def checkpoints(
     request: Request, session: SessionDep, person: Admin, after: After = None, limit: Limit = 50
 ) -> Response:
-    page = cut(checkpoints_page(session, after=after, limit=limit), limit, key=lambda row: row.checkpoint.id)
+    page = cut(checkpoints_page(session, person, after=after, limit=limit), limit, key=lambda row: row.checkpoint.id)
     words = aliases_of(session, [one.checkpoint for one in page.rows])
     shown = CheckpointsPage(person=person, checkpoints=page.rows, words=words, next_after=page.next_after)
     return render(request, "checkpoints/checkpoints.html", shown)
@@ -80,7 +80,7 @@ def checkpoints(
 def checkpoint_page(
     request: Request, session: Session, person: Person, checkpoint_id: int, **shown: Any
 ) -> CheckpointPage:
-    found = lineage(session, checkpoint_id)
+    found = lineage(session, person, checkpoint_id)
     files, checkpoint = found.checkpoint.files, found.checkpoint
     is_there = checkpoint.deleted_at is None
     words = aliases_of(session, [checkpoint]).get(checkpoint.id, ())
@@ -91,7 +91,7 @@ def checkpoint_page(
         words=words,
         offered=[word for word in aliases.USUAL if word not in words],
         history=deeds(session, checkpoint.name),
-        needed_by=deletion.needed_by(session, checkpoint) if is_there else (),
+        needed_by=deletion.needed_by(session, person, checkpoint) if is_there else (),
         files=files if is_there else (),
         n_bytes=sum(file["size"] for file in files),
         n_downloads=downloads(session, checkpoint),
@@ -113,7 +113,7 @@ def checkpoint(checkpoint_id: RowNumber, request: Request, session: SessionDep, 
 def move_alias(
     checkpoint_id: RowNumber, request: Request, session: SessionDep, person: Admin, form: Fields
 ) -> Response:
-    one, alias = checkpoint_by_id(session, checkpoint_id), form.get("alias", "").strip()
+    one, alias = checkpoint_by_id(session, person, checkpoint_id), form.get("alias", "").strip()
     try:
         aliases.point(session, person, one.name, alias, one.version)
     except (BadInput, NotFound) as mistake:
@@ -127,7 +127,7 @@ def move_alias(
 def remove_alias(
     checkpoint_id: RowNumber, request: Request, session: SessionDep, person: Admin, form: Fields
 ) -> Response:
-    one, alias = checkpoint_by_id(session, checkpoint_id), form.get("alias", "")
+    one, alias = checkpoint_by_id(session, person, checkpoint_id), form.get("alias", "")
     words = _("“%(alias)s” stands for no version of %(name)s any more.", alias=alias, name=one.name)
     try:
         aliases.remove(session, person, one.name, alias)
@@ -138,7 +138,7 @@ def remove_alias(
 
 @router.post("/checkpoints/{checkpoint_id}/delete")
 def delete(checkpoint_id: RowNumber, request: Request, session: SessionDep, person: Admin) -> Response:
-    one = checkpoint_by_id(session, checkpoint_id)
+    one = checkpoint_by_id(session, person, checkpoint_id)
     try:
         deletion.delete(session, person, one)
     except (Conflict, NotFound) as mistake:

@@ -200,9 +200,12 @@ def dataset_named(session: Session, name: str) -> Dataset:
     return dataset
 
 
-def dataset_asked_for(session: Session, given: int | str) -> Dataset:
-    """The same for programs, which may also send a number."""
-    return dataset_by_id(session, given) if isinstance(given, int) else dataset_named(session, given)
+def dataset_asked_for(session: Session, person: Person, given: int | str) -> Dataset:
+    """The same for programs, which may also send a number, and whose token may be bound to projects."""
+    dataset = dataset_by_id(session, given) if isinstance(given, int) else dataset_named(session, given)
+    if not person.reaches(dataset.project_id):
+        raise NotFound(gettext("There is no dataset %(dataset_id)s that you may see.", dataset_id=given))
+    return dataset
 
 
 def newest_version(session: Session, name: str) -> Dataset | None:

@@ -93,7 +93,7 @@ def may_write(kind: Kind, of: Repository, person: Reader, session: SessionDep) -
 @router.get(REPOSITORY + "/refs")
 def refs(kind: Kind, of: Repository, person: Reader, session: SessionDep) -> dict[str, Any]:
     versions = versions_of(session, person, kind, of)
-    return references(branches_of(session, kind, of, versions), versions)
+    return references(branches_of(session, person, kind, of, versions), versions)
 
 
 @router.get(REPOSITORY + "/commits/{revision:path}")

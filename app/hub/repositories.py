@@ -15,7 +15,7 @@ from sqlalchemy import Select, Text, cast, false, func, select
 from sqlalchemy.orm import Session
 
 from app.access import Person
-from app.checkpoints.queries import aliases_of_name, version_by_alias
+from app.checkpoints.queries import aliases_of_name, of_theirs, version_by_alias
 from app.hub.commits import CARD, COMMIT_DIGITS, NAMESPACE, Commit, Kind
 from app.hub.dataset_card import card
 from app.hub.refusals import no_repository, no_revision
@@ -50,7 +50,7 @@ def commit_of(session: Session, person: Person, kind: Kind, repository: str, rev
         raise no_repository(asked_by_somebody=True)
     row = newest if revision == MAIN else _named(session, kind, known, revision)
     if row is None and kind == "model":
-        row = version_by_alias(session, name, revision)
+        row = version_by_alias(session, person, name, revision)
     if row is None:
         raise no_revision(revision)
     return _commit(session, row)
@@ -74,10 +74,12 @@ def versions_of(session: Session, person: Person, kind: Kind, repository: str) -
     return [Version(*row) for row in found]
 
 
-def branches_of(session: Session, kind: Kind, repository: str, versions: Sequence[Version]) -> Mapping[str, str]:
+def branches_of(
+    session: Session, person: Person, kind: Kind, repository: str, versions: Sequence[Version]
+) -> Mapping[str, str]:
     """What moves from one commit to another, `main` and the aliases, each with the commit it stands for now."""
     commits = {one.version: one.commit for one in versions}
-    found = aliases_of_name(session, repository.rpartition("/")[2]) if kind == "model" else []
+    found = aliases_of_name(session, person, repository.rpartition("/")[2]) if kind == "model" else []
     return {MAIN: versions[0].commit} | {one.alias: commits[one.version] for one in found if one.version in commits}
 
 
@@ -97,8 +99,7 @@ def _table(kind: Kind) -> type[Checkpoint] | type[Dataset]:
 def _visible(person: Person, kind: Kind) -> Select[Any]:
     if kind == "dataset":
         return managed(person).join(Dataset, Dataset.project_id == Project.id).with_only_columns(Dataset)
-    there = select(Checkpoint).where(Checkpoint.deleted_at.is_(None))
-    return there if person.is_admin else there.where(false())
+    return of_theirs(person) if person.is_admin else of_theirs(person).where(false())
 
 
 def _rows(person: Person, kind: Kind, name: str) -> Select[Any]:

@@ -71,7 +71,7 @@ def judge(
     who = _asking(person, key) | {"assignment_id": assignment_id}
     for _ in range(LOOKS):
         turns = fetch(session, statements.LOOK, who)
-        if not turns:
+        if not turns or not person.reaches(turns[0]["project_id"]):
             raise NotFound(gettext("there is no such assignment of yours"))
         turn = turns[0]
         kind = kind_named(turn["kind"])
@@ -98,7 +98,7 @@ def withdraw(session: Session, person: Person, judgment_id: int, *, key: str) ->
     who = _asking(person, key) | {"judgment_id": judgment_id}
     for _ in range(LOOKS):
         turns = fetch(session, statements.LOOK_BACK, who)
-        if not turns:
+        if not turns or not person.reaches(turns[0]["project_id"]):
             raise NotFound(gettext("there is no such judgment of yours"))
         turn = turns[0]
         if turn["before"] is not None:

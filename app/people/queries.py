@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import any_, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
+from app.access import Person
 from app.models import ApiToken, Membership, Project, User
 
 
@@ -42,10 +45,45 @@ def memberships(session: Session, user_id: int) -> Sequence[tuple[str, str, str]
     return [(slug, name, role) for slug, name, role in rows]
 
 
-def tokens(session: Session, user_id: int) -> Sequence[ApiToken]:
-    return session.scalars(
-        select(ApiToken).where(ApiToken.user_id == user_id, ApiToken.revoked_at.is_(None)).order_by(ApiToken.id.desc())
-    ).all()
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A project that a token may be bound to."""
+
+    id: int
+    slug: str
+    name: str
+
+
+def bounds_for(session: Session, user: User | Person) -> Sequence[Choice]:
+    """The projects that somebody may see, by name: all of them for an admin."""
+    seen = select(Project.id, Project.slug, Project.name).order_by(Project.name, Project.id)
+    if user.role != "admin":
+        seen = seen.join(Membership, Membership.project_id == Project.id).where(Membership.user_id == user.id)
+    return [Choice(*row) for row in session.execute(seen)]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A token with the slugs of the projects that it is bound to, none for one without bounds."""
+
+    token: ApiToken
+    projects: Sequence[str]
+
+    @property
+    def has_ended(self) -> bool:
+        return self.token.expires_at is not None and self.token.expires_at <= datetime.now(UTC)
+
+
+def tokens(session: Session, user_id: int) -> Sequence[Shown]:
+    """Those that are not revoked, newest first."""
+    slugs = select(func.array_agg(aggregate_order_by(Project.slug, Project.slug)))
+    bounds = slugs.where(Project.id == any_(ApiToken.project_ids)).correlate(ApiToken).scalar_subquery()
+    rows = session.execute(
+        select(ApiToken, bounds)
+        .where(ApiToken.user_id == user_id, ApiToken.revoked_at.is_(None))
+        .order_by(ApiToken.id.desc())
+    )
+    return [Shown(token, slugs or ()) for token, slugs in rows]
 
 
 def project_slugs(session: Session) -> Sequence[str]:

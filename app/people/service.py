@@ -17,10 +17,12 @@ from app.models import ApiToken, Assignment, Audit, BrowserSession, Invitation, 
 from app.models.api_token import SCOPES
 from app.models.user import ROLES
 from app.people import attempts
+from app.people.queries import bounds_for
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1000
 LONGEST_NAME = 200
+MOST_TOKEN_DAYS = 3650
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -210,8 +212,12 @@ def make_token(
     name: str = "",
     days: int | None = None,
     rate_limit: int | None = None,
+    projects: Collection[str] = (),
 ) -> str:
-    """A new API token; it is shown this once, only its hash is kept. `rate_limit` is in requests a minute."""
+    """A new API token; it is shown this once, only its hash is kept. Bound to `projects`, by their slugs, if any are named.
+
+    `rate_limit` is in requests a minute.
+    """
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise BadInput(
@@ -222,20 +228,40 @@ def make_token(
             ),
             field="scopes",
         )
+    if days is not None and not 1 <= days <= MOST_TOKEN_DAYS:
+        raise BadInput(_("a token lasts for 1 to %(most)s days", most=MOST_TOKEN_DAYS), field="days")
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    expires_at = datetime.now(UTC) + timedelta(days=days) if days is not None else None
     row = ApiToken(
-        user_id=user.id, name=name, token_hash=hashed(secret), scopes=sorted(set(scopes)), expires_at=expires_at
+        user_id=user.id,
+        name=clean_name(name),
+        token_hash=hashed(secret),
+        scopes=sorted(set(scopes)),
+        project_ids=_bounds(session, user, projects),
+        expires_at=datetime.now(UTC) + timedelta(days=days) if days is not None else None,
+        rate_limit=rate_limit,
     )
-    row.rate_limit = rate_limit
     session.add(row)
-    session.add(Audit(user_id=user.id, action="token.made", subject=name, detail={"scopes": row.scopes}))
+    detail = {"scopes": row.scopes, "projects": sorted(set(projects))}
+    session.add(Audit(user_id=user.id, action="token.made", subject=row.name, detail=detail))
     return secret
 
 
-def revoke_token(session: Session, person: Person, token_id: int) -> None:
+def _bounds(session: Session, user: User | Person, slugs: Collection[str]) -> list[int] | None:
+    """The ids of projects that they may see. Raises BadInput that names the others."""
+    theirs = {choice.slug: choice.id for choice in bounds_for(session, user)} if slugs else {}
+    unknown = sorted(set(slugs) - set(theirs))
+    if unknown:
+        words = _("there is no project of yours named %(names)s", names=", ".join(unknown)[:300])
+        raise BadInput(words, field="projects")
+    return sorted(theirs[slug] for slug in set(slugs)) or None
+
+
+def revoke_token(session: Session, owner: User | Person, token_id: int) -> ApiToken:
+    """Shut out whatever uses it; what is revoked already stays so."""
     token = session.get(ApiToken, token_id)
-    if token is None or token.user_id != person.id:
+    if token is None or token.user_id != owner.id:
         raise NotFound(_("there is no such token of yours"))
-    token.revoked_at = token.revoked_at or datetime.now(UTC)
-    session.add(Audit(user_id=person.id, action="token.revoked", subject=token.name, detail={}))
+    if token.revoked_at is None:
+        token.revoked_at = datetime.now(UTC)
+        session.add(Audit(user_id=owner.id, action="token.revoked", subject=token.name, detail={"token": token.id}))
+    return token

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app.access import Person
+from app.access import Person, within
 from app.db import among, fetch
 from app.errors import NotAllowed, NotFound
 from app.language import gettext as _
@@ -56,7 +56,7 @@ class Counts:
 
 def readable(person: Person) -> Select[Project]:
     """The projects that this person may see; every query on projects starts here."""
-    statement = select(Project)
+    statement = select(Project).where(within(person, Project.id))
     return statement if person.is_admin else _joined(statement, person.id)
 
 
@@ -73,7 +73,7 @@ def project_for(session: Session, person: Person, slug: str) -> Project:
     asked, values = (_BY_SLUG, {}) if person.is_admin else (_OWN_BY_SLUG, {"person_id": person.id})
     # Postgres refuses a NUL even in a question, and an address may hold one
     found = None if "\0" in slug else session.scalars(asked, {"slug": slug, **values}).one_or_none()
-    if found is None:
+    if found is None or not person.reaches(found.id):
         raise _no_such_project(slug)
     return found
 
@@ -88,6 +88,8 @@ def project_to_read(session: Session, person: Person, slug: str) -> Project:
     """`project_for` without SQLAlchemy's part, for what every key press waits for: no session keeps what changes in it."""
     asked = {"slug": slug, "sees_all": person.is_admin, "person_id": person.id}
     for row in () if "\0" in slug else fetch(session, _TO_READ, asked):
+        if not person.reaches(row["id"]):
+            break
         project = Project()
         for name, value in row.items():
             set_committed_value(project, name, value)

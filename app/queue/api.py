@@ -11,7 +11,7 @@ from app.access import MayJudge, program
 from app.db import SessionDep, work_unit
 from app.forms import RowNumber
 from app.projects.queries import project_to_read
-from app.queue.service import Turn, claim, release, renew
+from app.queue.service import Turn, claim, reach_turn, release, renew
 
 router = APIRouter(tags=["judging"])
 
@@ -50,10 +50,12 @@ class Renewed(BaseModel):
 @router.post("/assignments/{assignment_id}/renew")
 def renew_turn(assignment_id: RowNumber, person: MayJudge, session: SessionDep) -> Renewed:
     """Keep a turn while somebody is at it; also one that ran out and that nobody has taken. 409 when it is over."""
+    reach_turn(session, person, assignment_id)
     return Renewed(expires_at=renew(session, person.id, assignment_id))
 
 
 @router.post("/assignments/{assignment_id}/release", status_code=204)
 def release_turn(assignment_id: RowNumber, person: MayJudge, session: SessionDep) -> None:
     """Give a turn back, for somebody else to take."""
+    reach_turn(session, person, assignment_id)
     release(session, person.id, assignment_id)

@@ -46,11 +46,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.access import Person
 from app.db import fetch
 from app.errors import Conflict, NotFound
 from app.language import gettext
+from app.models import Assignment
 from app.queue import statements
 
 SWEEP_AT_ONCE = 1000
@@ -104,6 +107,15 @@ def claim(session: Session, person_id: int, project_id: int, *, is_locked: bool 
 def _turn(*, shown_order: list[UUID], texts: list[str], **rest: Any) -> Turn:
     responses = [(str(key), words) for key, words in zip(shown_order, texts, strict=True)]
     return Turn(responses=responses, **rest)
+
+
+def reach_turn(session: Session, person: Person, assignment_id: int) -> None:
+    """Raises NotFound for a turn in a project that is beyond the bounds of their token, as for one that is not theirs."""
+    if person.projects is None:
+        return
+    project_id = session.scalar(select(Assignment.project_id).where(Assignment.id == assignment_id))
+    if project_id is None or not person.reaches(project_id):
+        raise NotFound(gettext("there is no such assignment of yours"))
 
 
 def renew(session: Session, person_id: int, assignment_id: int) -> datetime:

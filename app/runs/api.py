@@ -123,7 +123,7 @@ def answer(listed: Listed, findings: Sequence[Finding] | None = None) -> RunAnsw
 @router.post("/runs", status_code=202)
 def order(given: RunOrder, person: MayTrain, session: SessionDep, response: Response) -> RunAnswer:
     """Queue a run; a trainer takes it as soon as it is free."""
-    dataset = dataset_asked_for(session, given.dataset)
+    dataset = dataset_asked_for(session, person, given.dataset)
     run = order_run(
         session,
         person,
@@ -141,7 +141,7 @@ def order(given: RunOrder, person: MayTrain, session: SessionDep, response: Resp
 
 @router.get("/runs")
 def list_runs(
-    _: MayReadAll,
+    person: MayReadAll,
     session: SessionDep,
     request: Request,
     response: Response,
@@ -150,14 +150,14 @@ def list_runs(
     limit: Limit = 100,
 ) -> list[RunAnswer]:
     """Newest first."""
-    page = cut(runs_page(session, filters, after=after, limit=limit), limit, key=lambda row: row.run.id)
+    page = cut(runs_page(session, person, filters, after=after, limit=limit), limit, key=lambda row: row.run.id)
     link_next(request, response, page.next_after)
     return [answer(listed) for listed in page.rows]
 
 
 @router.get("/runs/{run_id}")
-def show_run(run_id: int, _: MayReadAll, session: SessionDep) -> RunAnswer:
-    listed = listed_run(session, run_id)
+def show_run(run_id: int, person: MayReadAll, session: SessionDep) -> RunAnswer:
+    listed = listed_run(session, person, run_id)
     run = listed.run
     found = diagnose(run.method, run.settings, run.facts, run.results, sampled(session, run))
     return answer(listed, found)
@@ -166,14 +166,14 @@ def show_run(run_id: int, _: MayReadAll, session: SessionDep) -> RunAnswer:
 @router.patch("/runs/{run_id}")
 def label(run_id: int, given: Labels, person: MayTrain, session: SessionDep) -> RunAnswer:
     """Give a run tags and a note to find it by."""
-    run = label_run(session, person, run_by_id(session, run_id), tags=given.tags, note=given.note)
-    return answer(listed_run(session, run.id))
+    run = label_run(session, person, run_by_id(session, person, run_id), tags=given.tags, note=given.note)
+    return answer(listed_run(session, person, run.id))
 
 
 @router.get("/runs/{run_id}/metrics")
 def run_metrics(
     run_id: int,
-    _: MayReadAll,
+    person: MayReadAll,
     session: SessionDep,
     request: Request,
     response: Response,
@@ -185,7 +185,7 @@ def run_metrics(
 
     With `downsample` the whole run in at most so many rows: each is the mean of its share of the steps, under the last of them.
     """
-    run = run_by_id(session, run_id)
+    run = run_by_id(session, person, run_id)
     if downsample is not None:
         return as_rows(measured(session, run, points=downsample))
     found = metrics(session, run, after=after, limit=limit + 1)

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from app.access import Person
 from app.errors import BadInput
 from app.language import gettext as _
 from app.runs.methods import Method
-from app.runs.queries import aliases_of_name, is_being_made, newest_checkpoint
+from app.runs.queries import aliases_of_name, is_being_made, is_of_others, newest_checkpoint
 from app.settings import get_settings
 
 STARTER = "starter"
@@ -27,6 +28,22 @@ _HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?")
 _CHECKPOINT = re.compile(r"(?P<name>[\w.-]+?)(@v(?P<version>\d{1,9}))?")
 _ALIAS = re.compile(r"(?P<name>[\w.-]+)@(?P<alias>(?!v\d{1,9}\Z)[\w.-]+)")
 _FIELD = "base_model"
+
+
+def bounded(session: Session, person: Person, words: str, *, field: str) -> str:
+    """The same words, for a token that is bound to projects with the version that they mean now.
+
+    So nothing that others publish under the name comes in between. What is of others is refused as if it were not there,
+    but for the starter, which every place has.
+    """
+    found = None if person.projects is None or words == STARTER else _CHECKPOINT.fullmatch(words)
+    if found is None:
+        return words
+    name, version = found["name"], int(found["version"]) if found["version"] else None
+    if is_of_others(session, person, name, version):
+        raise BadInput(_missing(words), field=field)
+    newest = newest_checkpoint(session, name, version)
+    return words if newest is None else f"{name}@v{newest.version}"
 
 
 def check_base_model(session: Session, method: Method, base_model: str) -> None:
@@ -49,7 +66,7 @@ def check_base_model(session: Session, method: Method, base_model: str) -> None:
         _check_checkpoint(session, method, base_model)
 
 
-def without_alias(session: Session, words: str, field: str = _FIELD) -> str:
+def without_alias(session: Session, person: Person, words: str, field: str = _FIELD) -> str:
     """`name@production` as `name@v3`, which stays the same when the alias moves; other words as they are.
 
     Raises BadInput for a word that is no alias of that name.
@@ -58,7 +75,7 @@ def without_alias(session: Session, words: str, field: str = _FIELD) -> str:
     if found is None:
         return words
     name, alias = found["name"], found["alias"]
-    versions = aliases_of_name(session, name)
+    versions = aliases_of_name(session, person, name)
     if alias not in versions:
         there = ", ".join(versions) or _("none")
         words = _("%(name)s has no alias “%(alias)s”; it has: %(there)s.", name=name, alias=alias[:80], there=there)

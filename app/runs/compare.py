@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.access import Admin, MayReadAll
+from app.access import Admin, MayReadAll, Person
 from app.charts import Chart
 from app.db import SessionDep
 from app.errors import BadInput
@@ -89,20 +89,19 @@ class Comparison(BaseModel):
     differences: list[RunDifference]
 
 
-def runs_asked_for(
-    session: SessionDep, run: Annotated[list[int] | None, Query(description="Two to six runs, by their ids.")] = None
-) -> list[Listed]:
-    wanted = list(dict.fromkeys(run or ()))
-    if not 2 <= len(wanted) <= MOST:
+Wanted = Annotated[list[int] | None, Query(alias="run", description="Two to six runs, by their ids.")]
+
+
+def runs_asked_for(session: Session, person: Person, wanted: Sequence[int] | None) -> list[Listed]:
+    ids = list(dict.fromkeys(wanted or ()))
+    if not 2 <= len(ids) <= MOST:
         raise BadInput(_("Choose two runs at least and %(n)d at most.", n=MOST), field="run")
-    return [listed_run(session, run_id) for run_id in wanted]
-
-
-Asked = Annotated[list[Listed], Depends(runs_asked_for)]
+    return [listed_run(session, person, run_id) for run_id in ids]
 
 
 @router.get("/runs/compare")
-def compare(request: Request, session: SessionDep, person: Admin, runs: Asked, look: Looking) -> Response:
+def compare(request: Request, session: SessionDep, person: Admin, look: Looking, wanted: Wanted = None) -> Response:
+    runs = runs_asked_for(session, person, wanted)
     shown = ComparePage(
         person=person,
         runs=runs,
@@ -117,8 +116,9 @@ def compare(request: Request, session: SessionDep, person: Admin, runs: Asked, l
 
 
 @api.get("/runs/compare")
-def compare_runs(_: MayReadAll, session: SessionDep, runs: Asked) -> Comparison:
+def compare_runs(person: MayReadAll, session: SessionDep, wanted: Wanted = None) -> Comparison:
     """What differs between runs, and how much better each did than the first on the same held-out prompts."""
+    runs = runs_asked_for(session, person, wanted)
     differing = {
         name: values for name, values in settings_of(runs).items() if any(each != values[0] for each in values)
     }

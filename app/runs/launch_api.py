@@ -102,7 +102,7 @@ def preflight(given: PlannedRun, person: MayTrain, session: SessionDep, response
 
     It answers within seconds; ask for it at the address in `Location`.
     """
-    dataset = dataset_asked_for(session, given.dataset)
+    dataset = dataset_asked_for(session, person, given.dataset)
     asked = ask(
         session,
         person,
@@ -117,16 +117,16 @@ def preflight(given: PlannedRun, person: MayTrain, session: SessionDep, response
 
 
 @router.get("/runs/preflight/{preflight_id}")
-def show_preflight(preflight_id: int, _: MayReadAll, session: SessionDep) -> PreflightAnswer:
+def show_preflight(preflight_id: int, person: MayReadAll, session: SessionDep) -> PreflightAnswer:
     """What became of a question; kept for a week."""
-    asked = preflight_by_id(session, preflight_id)
+    asked = preflight_by_id(session, person, preflight_id)
     return told(asked, session.get_one(Dataset, asked.dataset_id))
 
 
 @router.post("/runs/sweep", status_code=202)
 def sweep(given: SweepOrder, person: MayTrain, session: SessionDep) -> list[RunAnswer]:
     """Queue several runs that differ in one setting or two, all of them or none, each named after its values."""
-    dataset = dataset_asked_for(session, given.dataset)
+    dataset = dataset_asked_for(session, person, given.dataset)
     runs = order_sweep(
         session,
         person,
@@ -144,8 +144,8 @@ def sweep(given: SweepOrder, person: MayTrain, session: SessionDep) -> list[RunA
 @router.post("/runs/{run_id}/again", status_code=202)
 def order_again(run_id: int, given: Changes, person: MayTrain, session: SessionDep, response: Response) -> RunAnswer:
     """Queue a run like this one, with changes: the same order through the same checks."""
-    like = run_by_id(session, run_id)
-    dataset = dataset_asked_for(session, like.dataset_id if given.dataset is None else given.dataset)
+    like = run_by_id(session, person, run_id)
+    dataset = dataset_asked_for(session, person, like.dataset_id if given.dataset is None else given.dataset)
     run = order_run(
         session,
         person,
@@ -163,8 +163,8 @@ def order_again(run_id: int, given: Changes, person: MayTrain, session: SessionD
 @router.post("/runs/{run_id}/priority")
 def change_priority(run_id: int, given: NewPriority, person: MayTrain, session: SessionDep) -> RunAnswer:
     """Let a run that waits be taken earlier or later."""
-    set_priority(session, person, run_by_id(session, run_id), given.priority)
-    return run_answer(listed_run(session, run_id))
+    set_priority(session, person, run_by_id(session, person, run_id), given.priority)
+    return run_answer(listed_run(session, person, run_id))
 
 
 def _fresh(session: Session, run: Run, dataset: Dataset) -> Listed:

@@ -120,12 +120,12 @@ def new_run(request: Request, session: SessionDep, person: Admin) -> Response:
     """Empty, with what an address without a script carries, or as another run was: `?like=ID`."""
     typed = dict(request.query_params)
     if (like := typed.pop("like", "")).isdecimal() and len(like) < 19:
-        typed = _typed_like(session, int(like)) | typed
+        typed = _typed_like(session, person, int(like)) | typed
     return render(request, "runs/new_run.html", launch_page(session, person, typed))
 
 
-def _typed_like(session: Session, run_id: int) -> dict[str, str]:
-    run = run_by_id(session, run_id)
+def _typed_like(session: Session, person: Person, run_id: int) -> dict[str, str]:
+    run = run_by_id(session, person, run_id)
     order = {"method": run.method, "dataset": str(run.dataset_id), "base_model": run.base_model}
     return order | {"name": run.checkpoint_name} | typed_like(run.settings)
 
@@ -154,7 +154,7 @@ def check_first(request: Request, session: SessionDep, person: Admin, typed: Fie
 @router.get("/runs/preflight/{preflight_id}")
 def preflight(preflight_id: int, request: Request, session: SessionDep, person: Admin) -> Response:
     """Asked for every second until there is an answer."""
-    page = PreflightPage(**preflight_page(person, preflight_by_id(session, preflight_id)))
+    page = PreflightPage(**preflight_page(person, preflight_by_id(session, person, preflight_id)))
     return render(request, "runs/_preflight.html", page)
 
 
@@ -198,5 +198,5 @@ def _order(session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
 @router.post("/runs/{run_id}/priority")
 def change_priority(run_id: int, request: Request, session: SessionDep, person: Admin, typed: Fields) -> Response:
     """Of a run that waits."""
-    set_priority(session, person, run_by_id(session, run_id), priority_typed(typed))
+    set_priority(session, person, run_by_id(session, person, run_id), priority_typed(typed))
     return go_to(request, f"/runs/{run_id}")

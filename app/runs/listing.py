@@ -9,6 +9,7 @@ from fastapi import Depends, Query
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
+from app.access import Person, within
 from app.models import Checkpoint, Dataset, Run
 from app.prompts.search import has
 from app.runs.queries import Listed, newest_of
@@ -59,13 +60,13 @@ def filters_asked_for(
 Filtered = Annotated[Filters, Depends(filters_asked_for)]
 
 
-def runs_page(session: Session, filters: Filters, *, after: int | None, limit: int) -> Sequence[Listed]:
+def runs_page(session: Session, person: Person, filters: Filters, *, after: int | None, limit: int) -> Sequence[Listed]:
     """Newest first; one more than `limit` when there are more."""
     statement = (
         select(Run, Dataset, Checkpoint)
         .join(Dataset, Dataset.id == Run.dataset_id)
         .outerjoin(Checkpoint, Checkpoint.id == newest_of(Run.id))
-        .where(*filters.conditions())
+        .where(within(person, Dataset.project_id), *filters.conditions())
     )
     if after is not None:
         statement = statement.where(Run.id < after)

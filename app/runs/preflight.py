@@ -31,7 +31,7 @@ def ask(
     settings: Mapping[str, Any] | None = None,
 ) -> Preflight:
     """Have a trainer look at a run as it would be ordered. Raises BadInput or NoTrainer, as ordering it would."""
-    order = checked(session, method=method, dataset=dataset, base_model=base_model, settings=settings)
+    order = checked(session, person, method=method, dataset=dataset, base_model=base_model, settings=settings)
     asked = Preflight(
         method=method,
         settings=order.settings,
@@ -45,9 +45,10 @@ def ask(
     return asked
 
 
-def preflight_by_id(session: Session, preflight_id: int) -> Preflight:
+def preflight_by_id(session: Session, person: Person, preflight_id: int) -> Preflight:
+    """Raises NotFound also for what is beyond the bounds of a token."""
     found = session.get(Preflight, preflight_id)
-    if found is None:
+    if found is None or not person.reaches(session.get_one(Dataset, found.dataset_id).project_id):
         raise NotFound(
             _("There is no preflight %(id)s; they are kept for %(days)s days.", id=preflight_id, days=KEPT_DAYS)
         )

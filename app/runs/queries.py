@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
+from app.access import Person, within
 from app.errors import NotFound
 from app.language import gettext
 from app.models import Checkpoint, CheckpointAlias, Dataset, Run, Trainer
@@ -45,11 +46,16 @@ def live_trainers(session: Session) -> Sequence[Trainer]:
     ).all()
 
 
-def run_by_id(session: Session, run_id: int) -> Run:
+def run_by_id(session: Session, person: Person, run_id: int) -> Run:
+    """Raises NotFound also for what is beyond the bounds of a token."""
     run = session.get(Run, run_id)
-    if run is None:
+    if run is None or not _is_within(session, person, run):
         raise NotFound(gettext("There is no run %(run_id)s.", run_id=run_id))
     return run
+
+
+def _is_within(session: Session, person: Person, run: Run) -> bool:
+    return person.projects is None or person.reaches(session.get_one(Dataset, run.dataset_id).project_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,8 @@ def newest_of(run_id: Any) -> Any:
     return select(func.max(Checkpoint.id)).where(Checkpoint.run_id == run_id).correlate(Run).scalar_subquery()
 
 
-def listed_run(session: Session, run_id: int) -> Listed:
-    run = run_by_id(session, run_id)
+def listed_run(session: Session, person: Person, run_id: int) -> Listed:
+    run = run_by_id(session, person, run_id)
     checkpoint = session.scalars(select(Checkpoint).where(Checkpoint.id == newest_of(run.id))).one_or_none()
     return Listed(run, session.get_one(Dataset, run.dataset_id), checkpoint)
 
@@ -87,9 +93,13 @@ def newest_checkpoint(session: Session, name: str, version: int | None = None) -
     return session.scalars(statement).one_or_none()
 
 
-def aliases_of_name(session: Session, name: str) -> dict[str, int]:
-    """The version that each alias of a name stands for now, in alphabetical order."""
+def aliases_of_name(session: Session, person: Person, name: str) -> dict[str, int]:
+    """The version that each alias of a name stands for now, in alphabetical order, as far as the person's token reaches."""
     mine = select(CheckpointAlias.alias, CheckpointAlias.version).where(CheckpointAlias.name == name)
+    if person.projects is not None:
+        stands_for = (CheckpointAlias.name == Checkpoint.name) & (CheckpointAlias.version == Checkpoint.version)
+        mine = mine.join(Checkpoint, stands_for).join(Run, Run.id == Checkpoint.run_id)
+        mine = mine.join(Dataset, Dataset.id == Run.dataset_id).where(within(person, Dataset.project_id))
     return dict(session.execute(mine.order_by(CheckpointAlias.alias)).all())
 
 
@@ -99,6 +109,19 @@ def checkpoint_names(session: Session) -> Sequence[tuple[str, str]]:
     newest = newest.where(Checkpoint.deleted_at.is_(None)).group_by(Checkpoint.name, Checkpoint.kind)
     rows = session.execute(newest.order_by(func.max(Checkpoint.id).desc()).limit(200))
     return [(name, kind) for name, kind, _ in rows]
+
+
+def is_of_others(session: Session, person: Person, name: str, version: int | None = None) -> bool:
+    """Whether a run on a dataset beyond the bounds of their token publishes, or has published, under this name."""
+    if person.projects is None:
+        return False
+    others = select(Run.id).join(Dataset, Dataset.id == Run.dataset_id).where(~within(person, Dataset.project_id))
+    if version is None:
+        others = others.where(Run.checkpoint_name == name)
+    else:
+        others = others.join(Checkpoint, Checkpoint.run_id == Run.id)
+        others = others.where(Checkpoint.name == name, Checkpoint.version == version)
+    return session.scalar(others.limit(1)) is not None
 
 
 def is_being_made(session: Session, name: str) -> bool:

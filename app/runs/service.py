@@ -13,9 +13,9 @@ from app.doorbell import ring
 from app.errors import BadInput, Conflict, NoTrainer
 from app.language import gettext as _
 from app.models import Audit, Dataset, Run
-from app.runs.base_model import STARTER, check_base_model, without_alias
+from app.runs.base_model import STARTER, bounded, check_base_model, without_alias
 from app.runs.methods import Method
-from app.runs.queries import announced
+from app.runs.queries import announced, is_of_others
 
 LONGEST_NAME = 96
 MOST_PRIORITY = 100
@@ -23,7 +23,10 @@ MOST_PRIORITY = 100
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """An order that can work as far as the rows say; `settings` are all of the method's. No alias is left in its words."""
+    """An order that can work as far as the rows say; `settings` are all of the method's.
+
+    No alias is left in its words, and nothing beyond the bounds of whoever orders.
+    """
 
     method: Method
     settings: dict[str, Any]
@@ -31,21 +34,28 @@ class Checked:
 
 
 def checked(
-    session: Session, *, method: str, dataset: Dataset, base_model: str, settings: Mapping[str, Any] | None
+    session: Session,
+    person: Person,
+    *,
+    method: str,
+    dataset: Dataset,
+    base_model: str,
+    settings: Mapping[str, Any] | None,
 ) -> Checked:
     """The checks that every order goes through, whoever sends it. Raises BadInput or NoTrainer."""
     chosen = method_named(session, method)
-    complete = without_aliases(session, chosen, chosen.read_settings(settings or {}))
+    complete = _exact_settings(session, person, chosen, chosen.read_settings(settings or {}))
     check_dataset(chosen, dataset, complete)
-    exact = without_alias(session, base_model)
+    exact = bounded(session, person, without_alias(session, person, base_model), field="base_model")
     check_base_model(session, chosen, exact)
     return Checked(chosen, complete, exact)
 
 
-def without_aliases(session: Session, method: Method, settings: dict[str, Any]) -> dict[str, Any]:
+def _exact_settings(session: Session, person: Person, method: Method, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings that may name a checkpoint with its version instead. Raises BadInput for an alias that is not there."""
     names = {setting.name for setting in method.settings if setting.type == "str" and not setting.choices}
-    return {name: without_alias(session, value, name) if name in names else value for name, value in settings.items()}
+    exact = {name: without_alias(session, person, settings[name], name) for name in sorted(names & set(settings))}
+    return settings | {name: bounded(session, person, words, field=name) for name, words in exact.items()}
 
 
 def order_run(
@@ -60,9 +70,14 @@ def order_run(
     priority: int = 0,
 ) -> Run:
     """Check an order against what live trainers announce and queue it. Raises BadInput or NoTrainer."""
-    order = checked(session, method=method, dataset=dataset, base_model=base_model, settings=settings)
+    order = checked(session, person, method=method, dataset=dataset, base_model=base_model, settings=settings)
     checkpoint_name = name or f"{dataset.name}-{method}"[:LONGEST_NAME]
     check_name(checkpoint_name)
+    if is_of_others(session, person, checkpoint_name):
+        raise Conflict(
+            _("“%(name)s” is taken by what your token does not reach; choose another name.", name=checkpoint_name),
+            field="name",
+        )
     check_priority(priority)
     return queue_run(
         session,

@@ -13,10 +13,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.access import Admin, MayReadAll
+from app.access import Admin, MayReadAll, Person, within
 from app.db import SessionDep
 from app.doorbell import QUEUES, messages_waiting
-from app.models import Preflight, Run, Trainer
+from app.models import Dataset, Preflight, Run, Trainer
 from app.pages import Page, render
 from app.run_states import LIVE
 from app.runs.queries import LIVE_FOR
@@ -75,23 +75,28 @@ class TrainersPage(Page):
     queues: Sequence[QueueAnswer]
 
 
-def trainers_seen(session: Session) -> list[Seen]:
-    """Those that live first; with the runs that each holds now."""
+def trainers_seen(session: Session, person: Person) -> list[Seen]:
+    """Those that live first; with the runs that each holds now, as far as the person's token reaches."""
     held: dict[str, list[Run]] = defaultdict(list)
-    for run in session.scalars(select(Run).where(Run.state.in_(LIVE)).order_by(Run.id)):
+    theirs = select(Run).join(Dataset, Dataset.id == Run.dataset_id).where(within(person, Dataset.project_id))
+    for run in session.scalars(theirs.where(Run.state.in_(LIVE)).order_by(Run.id)):
         held[run.owner or ""].append(run)
     is_live = (Trainer.last_seen_at > func.now() - LIVE_FOR).label("is_live")
     rows = session.execute(select(Trainer, is_live).order_by(is_live.desc(), Trainer.name))
     return [Seen(trainer, lives, held[trainer.name], of_machine(trainer.usage)) for trainer, lives in rows]
 
 
-def queues(session: Session) -> Iterator[QueueAnswer]:
-    waiting = {
-        "train": session.scalars(select(func.count()).where(Run.state == "queued")).one(),
-        "quick": session.scalars(select(func.count()).where(Preflight.state == "queued")).one(),
-    }
+def queues(session: Session, person: Person) -> Iterator[QueueAnswer]:
+    """What waits, as far as the person's token reaches; a message says of no project, so bounds leave them out."""
+    waiting = {"train": _waiting(session, person, Run), "quick": _waiting(session, person, Preflight)}
     for name in dict.fromkeys(QUEUES.values()):
-        yield QueueAnswer(name=name, rows=waiting.get(name), messages=_messages(name))
+        messages = _messages(name) if person.projects is None else None
+        yield QueueAnswer(name=name, rows=waiting.get(name), messages=messages)
+
+
+def _waiting(session: Session, person: Person, table: type[Run] | type[Preflight]) -> int:
+    theirs = select(func.count()).select_from(table).join(Dataset, Dataset.id == table.dataset_id)
+    return session.scalars(theirs.where(table.state == "queued", within(person, Dataset.project_id))).one()
 
 
 def _messages(queue: str) -> int | None:
@@ -106,16 +111,16 @@ def _messages(queue: str) -> int | None:
 
 @router.get("/trainers")
 def trainers(request: Request, session: SessionDep, person: Admin) -> Response:
-    shown = TrainersPage(person=person, seen=trainers_seen(session), queues=list(queues(session)))
+    shown = TrainersPage(person=person, seen=trainers_seen(session, person), queues=list(queues(session, person)))
     return render(request, "runs/trainers.html", shown)
 
 
 @api.get("/trainers")
-def list_trainers(_: MayReadAll, session: SessionDep) -> TrainersAnswer:
+def list_trainers(person: MayReadAll, session: SessionDep) -> TrainersAnswer:
     """Those seen within a week, with what they work on, and what waits in each queue."""
     return TrainersAnswer(
-        trainers=[_answer(seen) for seen in trainers_seen(session)],
-        queues=list(queues(session)),
+        trainers=[_answer(seen) for seen in trainers_seen(session, person)],
+        queues=list(queues(session, person)),
     )
 
 

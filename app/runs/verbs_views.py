@@ -18,19 +18,19 @@ router = APIRouter()
 
 @router.post("/runs/{run_id}/cancel")
 def cancel(run_id: int, request: Request, session: SessionDep, person: Admin, look: Looking) -> Response:
-    cancel_run(session, person, run_by_id(session, run_id))
+    cancel_run(session, person, run_by_id(session, person, run_id))
     return _shown(request, session, person, run_id, look)
 
 
 @router.post("/runs/{run_id}/resume")
 def resume(run_id: int, request: Request, session: SessionDep, person: Admin, look: Looking) -> Response:
-    resume_run(session, person, run_by_id(session, run_id))
+    resume_run(session, person, run_by_id(session, person, run_id))
     return _shown(request, session, person, run_id, look)
 
 
 @router.post("/runs/{run_id}/extend")
 def extend(run_id: int, request: Request, session: SessionDep, person: Admin, look: Looking, typed: Fields) -> Response:
-    run = run_by_id(session, run_id)
+    run = run_by_id(session, person, run_id)
     more = whole_number(typed, "more")
     extend_run(session, person, run, **{"steps" if counts_steps(run) else "epochs": more})
     return _shown(request, session, person, run_id, look)

@@ -37,7 +37,7 @@ class RunsPage(Page):
 def runs(
     request: Request, session: SessionDep, person: Admin, filters: Filtered, after: After = None, limit: Limit = 50
 ) -> Response:
-    page = cut(runs_page(session, filters, after=after, limit=limit), limit, key=lambda row: row.run.id)
+    page = cut(runs_page(session, person, filters, after=after, limit=limit), limit, key=lambda row: row.run.id)
     shown = RunsPage(
         person=person,
         runs=page.rows,
@@ -54,5 +54,5 @@ def runs(
 def labels(run_id: int, request: Request, session: SessionDep, person: Admin, typed: Fields) -> Response:
     """Tags are parted by commas."""
     tags = typed.get("tags", "").split(",")
-    label_run(session, person, run_by_id(session, run_id), tags=tags, note=typed.get("note", ""))
+    label_run(session, person, run_by_id(session, person, run_id), tags=tags, note=typed.get("note", ""))
     return go_to(request, f"/runs/{run_id}", notice=_("Saved."))

@@ -71,7 +71,7 @@ def standing_of(session: Session, run: Run) -> Standing:
 
 
 def run_page(session: Session, person: Person, run_id: int, look: Look) -> RunPage:
-    found = listed_run(session, run_id)
+    found = listed_run(session, person, run_id)
     run = found.run
     end = run.finished_at or datetime.now(UTC)
     drawn = charts(measured(session, run, None if look.curves == "all" else MAIN_NAMES), look)
@@ -119,6 +119,6 @@ def progress(
     seen: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
     """Asked for again and again until the run is over; there is no content while `seen` is still the version."""
-    if seen and standing_of(session, run_by_id(session, run_id)).version == seen:
+    if seen and standing_of(session, run_by_id(session, person, run_id)).version == seen:
         return Response(status_code=204)
     return render(request, "runs/_progress.html", run_page(session, person, run_id, look))

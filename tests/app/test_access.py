@@ -1,4 +1,4 @@
-"""Sessions, tokens, scopes, and requests that another site made somebody send."""
+"""Sessions, tokens, scopes and bounds."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -81,28 +81,6 @@ def test_a_revoked_or_expired_token_is_401(ada_api: TestClient, database: Engine
     assert ada_api.get("/api/v1/projects").status_code == 401
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-        {"Origin": "https://evil.example"},
-        {"Origin": "null"},
-        {"Origin": "http://["},
-        {"Sec-Fetch-Site": "same-site", "Authorization": "Basic YTpi"},  # sent by the browser to a proxy in front
-    ],
-)
-def test_a_request_that_another_site_made_is_refused(ada_browser: TestClient, headers: dict[str, str]):
-    assert ada_browser.post("/sign-out", headers=headers).status_code == 403
-    assert ada_browser.get("/people").status_code == 200
-
-
-@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://testserver"}, {}])
-def test_our_own_pages_and_programs_are_let_through(ada_browser: TestClient, headers: dict[str, str]):
-    assert ada_browser.post("/sign-out", headers=headers).status_code == 303
-    assert ada_browser.get("/people").status_code == 303
-
-
 def test_every_answer_says_what_a_page_may_run(nobody: TestClient, database: Engine):
     policy = nobody.get("/sign-in").headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -123,3 +101,37 @@ def test_a_crowd_of_strangers_takes_the_memory_of_two(monkeypatch: pytest.Monkey
     with ThreadPoolExecutor(8) as crowd:
         assert not any(crowd.map(lambda _: access.password_fits(None, "guess"), range(16)))
     assert max(at_once) <= 2
+
+
+def last_use(database: Engine) -> datetime | None:
+    with Session(database) as session:
+        return session.scalars(select(ApiToken.last_used_at)).one()
+
+
+def test_the_last_use_of_a_token_is_noted_also_when_it_is_refused(ben: User, database: Engine):
+    program = token_client(ben, "read")
+    assert last_use(database) is None
+    assert program.post("/api/v1/projects/words/next").status_code == 403
+    assert last_use(database) is not None
+
+
+def test_the_last_use_moves_once_a_minute(ada_api: TestClient, database: Engine):
+    ada_api.get("/api/v1/projects")
+    first = last_use(database)
+    ada_api.get("/api/v1/projects")
+    assert last_use(database) == first
+    long_ago = datetime.now(UTC) - timedelta(minutes=2)
+    with database.begin() as connection:
+        connection.execute(update(ApiToken).values(last_used_at=long_ago))
+    ada_api.get("/api/v1/projects")
+    moved = last_use(database)
+    assert moved is not None
+    assert moved > long_ago
+
+
+def test_the_note_of_a_use_waits_for_the_end_of_the_request_and_holds_up_nobody(ada_api: TestClient, database: Engine):
+    secret = ada_api.headers["Authorization"]
+    with db.work_unit() as slow:
+        assert access.person_of_token(slow, secret) is not None
+        assert ada_api.get("/api/v1/projects").status_code == 200
+        assert last_use(database) is not None

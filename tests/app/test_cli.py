@@ -55,3 +55,26 @@ def test_accounts_are_added_shut_out_and_let_in_again(ada: User):
     code, words = said("user", "disable", "ada@example.org")
     assert code == 1
     assert "the only admin" in words
+
+
+def test_a_token_is_made_listed_and_revoked(ben: User):
+    queued(ben, items=0)
+    code, secret = said("token", "create", "--user", "ben@example.org", "--scopes", "read,judge", "--projects", "words")
+    assert (code, secret.startswith("tbk_"), "\n" in secret) == (0, True, False)
+    program = client()
+    program.headers["Authorization"] = f"Bearer {secret}"
+    assert program.get("/api/v1/projects/words").status_code == 200
+    number, name, scopes, projects, ends, used = (
+        said("token", "list", "--user", "ben@example.org")[1].splitlines()[1].split("\t")
+    )
+    assert (name, scopes, projects, ends) == ("-", "judge,read", "words", "never")
+    assert used != "never"
+    assert said("token", "revoke", "--user", "ben@example.org", number) == (0, f"token {number} (no name) is revoked")
+    assert program.get("/api/v1/projects/words").status_code == 401
+    assert said("token", "revoke", "--user", "ben@example.org", "999")[0] == 1
+
+
+def test_a_token_is_not_bound_to_what_its_owner_does_not_see(ben: User):
+    queued(items=0)
+    code, words = said("token", "create", "--user", "ben@example.org", "--scopes", "read", "--projects", "words")
+    assert (code, "no project of yours named words" in words) == (1, True)

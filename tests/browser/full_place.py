@@ -55,7 +55,7 @@ def fill(ada: User, ben: User) -> dict[str, str]:
         )
         open_item(session, farewells, stories.FAREWELL, stories.FAREWELLS)
         people.make_token(session, ada, ["read", "import"], name="laptop", days=90)
-        people.make_token(session, ada, ["read"], name="nightly download")
+        people.make_token(session, ada, ["read"], name="nightly download", projects=["everyday"])
         people.join(session, ben.id, everyday.id, "manager")
         asking = Person(ada.id, ada.name, ada.role)
         secret = invitations.invite(session, asking, everyday, role="annotator", note="Dora from the library")

@@ -52,6 +52,8 @@ class Line:
 JUDGMENT = {"outcome": "tie"}
 REPORT = {"source": "a file", "imported": 0, "duplicates": 0, "judgments": 0, "failed": 0, "errors": []}
 PROGRAMS = {
+    "GET /tokens": Line("everybody", "/tokens", "read"),
+    "DELETE /tokens/{token_id}": Line("owner", "/tokens/999"),
     "POST /projects": Line("admins", "/projects", "admin", {"slug": "new-one", "name": "New", "kind": "pair"}),
     "GET /projects": Line("everybody", "/projects", "read"),
     "GET /projects/{slug}": Line("members", "/projects/words", "read"),

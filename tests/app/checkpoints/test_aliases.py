@@ -30,7 +30,7 @@ def three(ada: User) -> None:
 
 def stands_for(alias: str, name: str = "pairs-dpo") -> int | None:
     with db.work_unit() as session:
-        found = version_by_alias(session, name, alias)
+        found = version_by_alias(session, Person(0, "Ada", "admin"), name, alias)
     return found.version if found is not None else None
 
 
