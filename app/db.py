@@ -6,8 +6,8 @@ scope "function" makes FastAPI leave the dependency (and so commit) before it se
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import Annotated, Any, LiteralString, TypeVar
 
@@ -42,15 +42,30 @@ from app.settings import get_settings
 Value = TypeVar("Value")
 _AFTERWARDS = "afterwards"
 _log = logging.getLogger(__name__)
+QUICK_POOL = 3  # and that many wait for the database at once in each process (`app/direct.py`)
 
 
 @lru_cache
 def engine() -> Engine:
     """One pool per process. Times are UTC in every session; a statement that hangs is ended after a minute."""
+    return _engine(pool_size=get_settings().pool_size)
+
+
+@lru_cache
+def quick_engine() -> Engine:
+    """A few connections for what every key press waits for, each of whose statements walks indexes and reads a few rows.
+
+    A statement is planned once in each connection. Planned while a table was small it would read all of that table, on and on
+    as it grew, until Postgres next took stock of it: on the first day of a project, statements cost three times as much.
+    """
+    return _engine("-c enable_seqscan=off", pool_size=QUICK_POOL)
+
+
+def _engine(options: str = "", *, pool_size: int) -> Engine:
     settings = get_settings()
     made = create_engine(
         psycopg_url(settings.database_url),
-        pool_size=settings.pool_size,
+        pool_size=pool_size,
         max_overflow=settings.pool_size,
         pool_pre_ping=False,
         pool_use_lifo=True,  # those used last have their statements prepared and planned; the others may rest
@@ -58,7 +73,7 @@ def engine() -> Engine:
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={
-            "options": "-c timezone=UTC -c statement_timeout=60000",
+            "options": f"-c timezone=UTC -c statement_timeout=60000 {options}",
             "application_name": "tiebreak",
             "connect_timeout": 10,  # a machine that has vanished is noticed within a lease, not within TCP's hours
             "tcp_user_timeout": 30_000,
@@ -87,9 +102,9 @@ def psycopg_url(url: str) -> str:
 
 
 @contextmanager
-def work_unit() -> Iterator[Session]:
+def work_unit(connections: Callable[[], Engine] = engine) -> Iterator[Session]:
     """One transaction: committed at the end, rolled back on any exception."""
-    with Session(engine(), expire_on_commit=False) as session:
+    with Session(connections(), expire_on_commit=False) as session:
         try:
             yield session
             session.commit()
@@ -99,6 +114,11 @@ def work_unit() -> Iterator[Session]:
         finally:
             if _AFTERWARDS in session.info:
                 _write_afterwards(session)
+
+
+def quick_unit() -> AbstractContextManager[Session]:
+    """One transaction of what a key press waits for."""
+    return work_unit(quick_engine)
 
 
 def afterwards(session: Session, statement: Executable) -> None:

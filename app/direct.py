@@ -20,7 +20,9 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-AT_ONCE = 3
+from app.db import QUICK_POOL
+
+AT_ONCE = QUICK_POOL
 PATIENCE_S = 1.0
 Model = TypeVar("Model", bound=BaseModel)
 Result = TypeVar("Result")

@@ -45,7 +45,6 @@ from app.runs import verbs_views as runs_verbs_views
 from app.runs import views as runs_views
 from app.runs import watch as runs_watch
 from app.settings import ROOT
-from app.webhooks import api as webhooks_api
 
 _PROBLEM: dict[str, Any] = {"description": "Problem", "content": {"application/problem+json": {}}}
 
@@ -67,7 +66,6 @@ API: tuple[APIRouter, ...] = (
     runs_trainers.api,
     runs_verbs_api.router,
     checkpoints_api.router,
-    webhooks_api.router,
 )
 PAGES: tuple[APIRouter, ...] = (
     judgments_views.direct,

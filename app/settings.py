@@ -4,7 +4,6 @@
 """
 
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -63,11 +62,6 @@ class Settings(BaseSettings):
         le=1_000_000_000,
         description="Requests a minute for each token that has no limit of its own; 0 for no limit.",
     )
-    webhook_targets: str = Field(
-        default="public",
-        alias="WEBHOOK_TARGETS",
-        description="Where webhooks may go: public addresses, networks besides such as 10.0.0.0/8,fd00::/8, or any (docs/webhooks.md).",
-    )
     model_folders: str = Field(
         default="",
         alias="MODEL_FOLDERS",
@@ -116,23 +110,6 @@ class Settings(BaseSettings):
         if self.send_files == "nginx" and self.storage_url.startswith("s3://"):
             raise ValueError("SEND_FILES=nginx needs a folder as STORAGE_URL: nginx sends files, and S3 has them")
         return self
-
-    @model_validator(mode="after")
-    def _knows_its_networks(self) -> "Settings":
-        try:
-            _ = self.webhook_networks
-        except ValueError as problem:
-            words = "WEBHOOK_TARGETS is public, any, or networks parted by commas such as 10.0.0.0/8,fd00::/8"
-            raise ValueError(f"{words}: {problem}") from problem
-        return self
-
-    @property
-    def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """Those that webhooks may go to besides public addresses."""
-        if self.webhook_targets == "any":
-            return ip_network("0.0.0.0/0"), ip_network("::/0")
-        named = (part.strip() for part in self.webhook_targets.split(","))
-        return tuple(ip_network(part) for part in named if part not in {"", "public"})
 
     @property
     def storage(self) -> str:

@@ -54,6 +54,7 @@ def migrated(home: Path) -> Iterator[str]:
         command.upgrade(config, "head")
         yield url
         db.engine().dispose()
+        db.quick_engine().dispose()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from starlette.types import Receive, Scope, Send
 
 from app.access import MayExport, MayJudge, program
-from app.db import SessionDep, work_unit
+from app.db import SessionDep, quick_unit
 from app.direct import Direct, in_thread, read_json, read_parameters
 from app.forms import LARGEST_ID, RowNumber
 from app.judgments import service
@@ -91,7 +91,7 @@ async def judge(request: Request) -> Response:
 
 def _judge(request: Request, place: _Place, order: JudgmentOrder) -> Response:
     key = request.headers.get("idempotency-key", "")
-    with work_unit() as session:
+    with quick_unit() as session:
         person = program(session, request, "judge")
         stored = service.judge(
             session, person, place.assignment_id, order.verdict(), key=key, duration_ms=order.duration_ms

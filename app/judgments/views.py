@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.access import Person, SignedIn, browser
-from app.db import SessionDep, work_unit
+from app.db import SessionDep, quick_unit
 from app.direct import Direct, in_thread
 from app.errors import BadInput, Conflict, Mistake
 from app.forms import Fields, RowNumber, fields, row_number
@@ -155,7 +155,7 @@ async def turn(request: Request) -> Response:
 
 
 def _turn(request: Request, slug: str, form: Mapping[str, str]) -> Response:
-    with work_unit() as session:
+    with quick_unit() as session:
         person = browser(request, session)
         project = project_to_read(session, person, slug)
         try:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from app.access import MayJudge, program
-from app.db import SessionDep, work_unit
+from app.db import SessionDep, quick_unit
 from app.forms import RowNumber
 from app.projects.queries import project_to_read
 from app.queue.service import Turn, claim, reach_turn, release, renew
@@ -22,7 +22,7 @@ def next_turn(slug: str, request: Request) -> Response:
 
     The transaction is opened here and not by a dependency, which would cost a second trip to the thread pool.
     """
-    with work_unit() as session:
+    with quick_unit() as session:
         person = program(session, request, "judge")
         project = project_to_read(session, person, slug)
         turn = claim(session, person.id, project.id)

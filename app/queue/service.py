@@ -63,6 +63,7 @@ LARGEST_SHARE = 0.5
 NO_REPEAT = 1.0
 # The first look at a turn may be older than the sweep it waited for.
 LOOKS = 2
+_draw = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,12 @@ def claim(session: Session, person_id: int, project_id: int, *, is_locked: bool 
     who = {"project_id": project_id, "person_id": person_id}
     if not is_locked:
         fetch(session, statements.LOCK, who)
-    draw = random.SystemRandom()
-    lots = {"start": draw.random(), "gold": draw.random(), "repeat": draw.random(), "seed": draw.getrandbits(SEED_BITS)}
+    lots = {
+        "start": _draw.random(),
+        "gold": _draw.random(),
+        "repeat": _draw.random(),
+        "seed": _draw.getrandbits(SEED_BITS),
+    }
     turns = fetch(session, statements.QUICK_CLAIM, who | lots) or fetch(session, statements.CLAIM, who | lots)
     if not turns and lots["repeat"] < LARGEST_SHARE:
         turns = fetch(session, statements.REPEAT, who | lots)
