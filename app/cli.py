@@ -83,9 +83,9 @@ def web() -> None:
 
 
 @main.command()
-@click.argument("queue", type=click.Choice(["train", "quick", "app"]))
+@click.argument("queue", type=click.Choice(["train", "quick", "app", "node"]))
 def worker(queue: str) -> None:
-    """Start one worker alone: `train` (one slot per device), `quick` or `app`."""
+    """Start one worker alone: `train` (one slot per device), `quick`, `app`, or `node` (docs/operations.md)."""
     embedded.join(get_settings())
     embedded.run(queue, get_settings())
 

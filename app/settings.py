@@ -3,6 +3,7 @@
 `make run` needs none of them. The table in the README is checked against the fields of this class.
 """
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -74,6 +75,23 @@ class Settings(BaseSettings):
         le=64,
         description="Runs that one trainer trains at once; its GPUs are dealt out among them.",
     )
+    nodes: int = Field(
+        default=1,
+        alias="NODES",
+        ge=1,
+        le=64,
+        description="Machines that train one run together (docs/operations.md).",
+    )
+    rdzv_endpoint: str = Field(
+        default="",
+        alias="RDZV_ENDPOINT",
+        description="With NODES: host:port on the first of these machines, where the others meet it.",
+    )
+    node_of: str = Field(
+        default="",
+        alias="NODE_OF",
+        description="On the other machines: the name of the first one's trainer, such as train@gpu-1.",
+    )
     trainer_lease_s: int = Field(
         default=60, alias="TRAINER_LEASE_S", ge=3, description="Seconds without a heartbeat until a run is taken over."
     )
@@ -109,6 +127,14 @@ class Settings(BaseSettings):
             raise ValueError("SEND_FILES=s3 needs STORAGE_URL=s3://…: only S3 can sign links to its files")
         if self.send_files == "nginx" and self.storage_url.startswith("s3://"):
             raise ValueError("SEND_FILES=nginx needs a folder as STORAGE_URL: nginx sends files, and S3 has them")
+        return self
+
+    @model_validator(mode="after")
+    def _meets_somewhere(self) -> "Settings":
+        if self.nodes > 1 and not re.fullmatch(r".+:\d{1,5}", self.rdzv_endpoint):
+            raise ValueError("NODES needs RDZV_ENDPOINT, such as gpu-1:29400: where the machines meet to train a run")
+        if self.nodes > 1 and self.train_slots > 1:
+            raise ValueError("NODES needs TRAIN_SLOTS=1: runs that share their machines would meet in one place")
         return self
 
     @property

@@ -14,3 +14,5 @@ FENCED: Final = 3
 """A write met another fence: somebody else has the run. Nothing may be written any more."""
 STOPPED: Final = 4
 """SIGTERM was obeyed at the end of a step; whoever sent it says whether the run is cancelled or queued again."""
+PARTED: Final = 5
+"""Another machine of the run did not come, or its connection broke: the run is to be tried again from its last state."""

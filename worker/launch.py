@@ -6,7 +6,7 @@ Each gets the same command, its rank and a file to meet the others by (`processe
 well, the others are ended too, since they would wait for it, and this process ends as that one did: with its exit status, or by
 its signal after a word on which one it was. So `supervise.py` sees one trainer, however many there are.
 
-Why not `torchrun`: whatever happened, it ends with status 1, so that a killed trainer and one whose claim is lost look alike; it
+Why not `torchrun`, which `elastic.py` uses for several machines: whatever happened, it ends with status 1, so that a killed trainer and one whose claim is lost look alike; it
 answers SIGTERM itself while its trainers still end their step; its trainers outlive it when it is killed; and
 it opens a port. Nothing here loads torch.
 """
@@ -17,16 +17,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from app.settings import ROOT
+from app.settings import ROOT, get_settings
+from worker import devices
 
 RANK: Final = "TIEBREAK_PROCESS"
 COUNT: Final = "TIEBREAK_PROCESSES"
 RENDEZVOUS: Final = "TIEBREAK_RENDEZVOUS"
 """Environment variables of each process: its place, how many there are, and the file where they meet."""
+MACHINES: Final = "TIEBREAK_MACHINES"
+FIRST: Final = "TIEBREAK_FIRST_MACHINE"
+"""Where several machines train (`elastic.py`): how many, and 1 on the first; the rest is in torchrun's own variables."""
 MOST_PROCESSES: Final = 64
 LOOK_EVERY_S = 0.1
 LAST_WORDS_S = 2.0
@@ -46,23 +50,50 @@ def main(count: int, command: Sequence[str]) -> int:
             each.wait()
     if ended is None:
         return 0
-    status = trainers[ended].returncode
+    return end_as(trainers[ended].returncode, f"process {ended + 1} of {count}")
+
+
+def end_as(status: int, who: str) -> int:
+    """The status to exit with; of a process that was killed, this one's end by the same signal."""
     if status < 0:
         name = signal.Signals(-status).name
-        print(f"process {ended + 1} of {count} was ended by {name}, and so the others were ended too", flush=True)  # noqa: T201 -- the run's log
+        print(f"{who} was ended by {name}, and so the others were ended too", flush=True)  # noqa: T201 -- the run's log
         signal.signal(-status, signal.SIG_DFL) if -status != signal.SIGKILL else None
         os.kill(os.getpid(), -status)
     return status
 
 
+def tied() -> list[str]:
+    """What goes before a command whose process must not outlive this one."""
+    return [sys.executable, "-I", "-S", str(_TIED), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
+
+
+def machines(processes: int, environment: Mapping[str, str]) -> int:
+    """How many machines train a run of so many processes: all that there are, or the first one alone."""
+    there = get_settings().nodes
+    if there == 1 or processes % there or processes <= max(1, len(devices.all_gpus(environment))):
+        return 1
+    return there
+
+
+def launcher(processes: int, name: str, environment: Mapping[str, str], *, is_first: bool) -> list[str]:
+    """What goes before a trainer's command: nothing for one process, this file for several, `elastic.py` for several machines."""
+    if processes == 1:
+        return []
+    there = machines(processes, environment)
+    if there == 1:
+        return [sys.executable, "-m", "worker.launch", str(processes)]
+    told = [str(there), str(processes // there), "first" if is_first else "other", get_settings().rdzv_endpoint, name]
+    return [sys.executable, "-m", "worker.elastic", *told]
+
+
 def start(command: Sequence[str], rank: int, count: int, rendezvous: Path) -> subprocess.Popen[bytes]:
     """Tied to us, with its share of the cores, talking to the others over the loopback alone."""
-    tie = [sys.executable, "-I", "-S", str(_TIED), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
     told = {RANK: str(rank), COUNT: str(count), RENDEZVOUS: str(rendezvous)}
     usual = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count))}
     if sys.platform == "linux":
         usual |= {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
-    return subprocess.Popen([*tie, *command], env=usual | os.environ | told)  # noqa: S603 -- the command is our own
+    return subprocess.Popen([*tied(), *command], env=usual | os.environ | told)  # noqa: S603 -- the command is our own
 
 
 def pass_on(number: int, trainers: Sequence[subprocess.Popen[bytes]]) -> None:

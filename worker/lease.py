@@ -84,6 +84,16 @@ def claim(run_id: int, owner: str) -> Claim | None:
     return Claim(run_id, taken.fence, taken.attempt, _processes(taken.settings)) if taken else None
 
 
+def held_by(owner: str) -> Claim | None:
+    """The run that this trainer holds now, for the other machines that train it too."""
+    mine = (Run.owner == owner, Run.state.in_(LIVE), Run.lease_until > func.now())
+    with work_unit() as session:
+        found = session.execute(
+            select(Run.id, Run.fence, Run.attempt, Run.settings).where(*mine).order_by(Run.started_at.desc()).limit(1)
+        ).one_or_none()
+    return Claim(found.id, found.fence, found.attempt, _processes(found.settings)) if found else None
+
+
 def _processes(settings: Mapping[str, Any]) -> int:
     """How many the run asks for. What is no sensible number is left to one trainer to refuse in words."""
     wanted = settings.get("processes", 1)

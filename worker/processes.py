@@ -11,9 +11,11 @@ registered as a way to run the network: weights that belong to no layer, the out
 there to the end of the backward pass.
 
 Gathering weights takes all processes, so all must run the network equally often: whoever has fewer batches repeats one
-that does not count. Small things are told over gloo, tensors of a GPU over NCCL, both on this machine's loopback alone.
+that does not count. Small things are told over gloo, tensors of a GPU over NCCL, on one machine both on its loopback alone.
 
-Left out: several machines; splitting a layer's products (tensor parallelism). Each process loads the whole base
+On several machines it is the same, but that `elastic.py` starts them, they meet by torchrun's rendezvous and talk over the network.
+
+Left out: splitting a layer's products (tensor parallelism). Each process loads the whole base
 model into the machine's memory before it keeps its part.
 """
 
@@ -29,7 +31,7 @@ from torch import Tensor, distributed, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from app.errors import BadInput
-from worker.launch import COUNT, RANK, RENDEZVOUS
+from worker.launch import COUNT, FIRST, MACHINES, RANK, RENDEZVOUS
 
 LONGEST_WAIT = timedelta(hours=1)
 """For another process in one exchange. One that has died is noticed by `launch.py` at once; this is for one that hangs."""
@@ -39,39 +41,59 @@ CAUSE_S = 10.0
 Value = TypeVar("Value")
 
 
+def is_on_several_machines() -> bool:
+    return MACHINES in os.environ
+
+
 def count() -> int:
-    return int(os.environ.get(COUNT, "1"))
+    return int(os.environ.get("WORLD_SIZE" if is_on_several_machines() else COUNT, "1"))
 
 
 def rank() -> int:
-    return int(os.environ.get(RANK, "0"))
+    return int(os.environ.get("RANK" if is_on_several_machines() else RANK, "0"))
+
+
+def place_here() -> int:
+    """Among the processes of this machine, which is also the number of its GPU."""
+    return int(os.environ["LOCAL_RANK"]) if is_on_several_machines() else rank()
+
+
+def count_here() -> int:
+    return int(os.environ["LOCAL_WORLD_SIZE"]) if is_on_several_machines() else count()
 
 
 def is_first() -> bool:
-    """Whether this process speaks for the run: rows, files and checkpoints are the first one's."""
-    return rank() == 0
+    """Whether this process speaks for the run: rows, files and checkpoints are the first one's of the first machine."""
+    return place_here() == 0 and os.environ.get(FIRST, "1") == "1"
 
 
 def join(wanted: int) -> None:
     """Meet the others. Raises BadInput where there are not as many GPUs, or nobody started as many processes."""
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else None
-    if gpus is not None and wanted > gpus:
+    if gpus is not None and (wanted > gpus if wanted != count() else count_here() > gpus):
         raise BadInput(
-            f"processes is {wanted}, but a run of this trainer has {gpus} GPUs: one for each.", field="processes"
+            f"processes is {wanted}, but a run of this trainer has {gpus} GPUs on this machine: one for each.",
+            field="processes",
         )
     if wanted != count():
         raise BadInput(f"This trainer was started as {count()} processes, not {wanted}.", field="processes")
     if wanted == 1:
         return
     if gpus is not None:
-        torch.cuda.set_device(rank())
+        torch.cuda.set_device(place_here())
     distributed.init_process_group(
         "gloo" if gpus is None else "cpu:gloo,cuda:nccl",
-        store=distributed.FileStore(os.environ[RENDEZVOUS], wanted),  # type: ignore[attr-defined]  # public, but not listed
+        store=None if is_on_several_machines() else distributed.FileStore(os.environ[RENDEZVOUS], wanted),  # type: ignore[attr-defined]  # public, but not listed
         rank=rank(),
         world_size=wanted,
         timeout=LONGEST_WAIT,
     )
+
+
+def has_lost_another(problem: Exception) -> bool:
+    """Whether the fault is that a process of another machine has gone: gloo says so in words alone."""
+    is_of_network = isinstance(problem, distributed.DistError) or "gloo" in str(problem)
+    return is_on_several_machines() and is_of_network
 
 
 def let_the_cause_speak() -> None:
@@ -133,7 +155,7 @@ def shard(network: Any, device: torch.device) -> torch.device:
     from torch.distributed.device_mesh import init_device_mesh  # noqa: PLC0415 -- what most runs do without
     from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method  # noqa: PLC0415 -- as above
 
-    home = torch.device("cuda", rank()) if torch.cuda.is_available() else torch.device("cpu")
+    home = torch.device("cuda", place_here()) if torch.cuda.is_available() else torch.device("cpu")
     mesh = init_device_mesh(home.type, (count(),))
     layers = [module for module in network.modules() if isinstance(module, GradientCheckpointingLayer)]
     for module in (*layers, network):

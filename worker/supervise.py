@@ -10,6 +10,7 @@ ended into the run's row, each time with its fence; the supervisor only speaks f
       was killed by a signal                       goes back to the queue, unless `MAX_ATTEMPTS` in a row got no further
       was stopped because a person cancelled       is cancelled
       was stopped because this worker shuts down   goes back to the queue, and the attempt does not count
+      lost another machine of the run              goes back to the queue, as if it had been killed
       lost its claim                               belongs to somebody else: nothing is written
 
 When the supervisor is killed, Linux kills the trainer (`tied.py`) and the sweep of `app/jobs.py` gives the run back
@@ -35,6 +36,7 @@ from sqlalchemy.exc import OperationalError
 from app.models.run import MAX_ATTEMPTS
 from app.settings import ROOT, get_settings
 from worker import exits, lease
+from worker.launch import launcher
 from worker.lease import Claim, Standing
 from worker.watching import Watcher
 
@@ -87,11 +89,6 @@ def trainer_command(run_id: int, fence: int) -> list[str]:
     return [sys.executable, "-m", "worker.train", "--run", str(run_id), "--fence", str(fence)]
 
 
-def _launcher(processes: int) -> list[str]:
-    """What goes before the command where several processes train a run (`launch.py`)."""
-    return [sys.executable, "-m", "worker.launch", str(processes)] if processes > 1 else []
-
-
 def supervise(
     run_id: int,
     *,
@@ -110,7 +107,7 @@ def supervise(
     folder = get_settings().home / "runs" / str(run_id)
     log, scratch = folder / f"attempt-{held.attempt}" / "log.txt", folder / "scratch"
     try:
-        trainer = _start([*_launcher(held.processes), *command(run_id, held.fence)], log, scratch, environment)
+        trainer = start_trainer([*launched(held, environment), *command(run_id, held.fence)], log, scratch, environment)
     except OSError as problem:
         lease.fail(held, f"The trainer could not be started: {problem}")
         return
@@ -119,10 +116,8 @@ def supervise(
     try:
         ending = _watch(trainer, held, lifeline, watcher)
     finally:
-        _signal(trainer, signal.SIGKILL)
-        status = trainer.wait()
+        status = end(trainer, scratch)
         watcher.last()
-        shutil.rmtree(scratch, ignore_errors=True)
     _log.info("run %s, attempt %s: ended %s with status %s", run_id, held.attempt, ending.name, status)
     try:
         _settle(held, ending, status, log)
@@ -130,7 +125,15 @@ def supervise(
         _log.exception("the database is away: the sweep will settle run %s when its lease has run out", run_id)
 
 
-def _start(command: Sequence[str], log: Path, scratch: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def launched(held: Claim, environment: Mapping[str, str], *, is_first: bool = True) -> list[str]:
+    """What goes before the command where several processes train; on all machines under the same name."""
+    name = f"run-{held.run_id}-{held.fence}"
+    return launcher(held.processes, name, os.environ | environment, is_first=is_first)
+
+
+def start_trainer(
+    command: Sequence[str], log: Path, scratch: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     """A session of its own, so that it can be ended with all it started; tied to us, so that it never outlives us.
 
     Its temporary files, copies of models among them, go to `scratch`, because a killed process cannot tidy up.
@@ -149,6 +152,14 @@ def _start(command: Sequence[str], log: Path, scratch: Path, environment: Mappin
             cwd=ROOT,
             start_new_session=True,
         )
+
+
+def end(trainer: subprocess.Popen[bytes], scratch: Path) -> int:
+    """Leave nothing of it behind; returns its exit status."""
+    _signal(trainer, signal.SIGKILL)
+    status = trainer.wait()
+    shutil.rmtree(scratch, ignore_errors=True)
+    return status
 
 
 def _watch(trainer: subprocess.Popen[bytes], held: Claim, lifeline: Lifeline, watcher: Watcher) -> Ending:
@@ -212,10 +223,18 @@ def _settle(held: Claim, ending: Ending, status: int, log: Path) -> None:
         lease.cancel(held)
     elif ending is Ending.SHUTDOWN:
         lease.give_back(held)
+    elif status == exits.PARTED:
+        lease.retry_or_fail(held, PARTED + _last_words(log))
     elif status < 0 or status == exits.STOPPED:
         lease.retry_or_fail(held, _death(-status) + _last_words(log))
     else:
         lease.fail(held, f"The trainer ended with status {status} and did not say why." + _last_words(log))
+
+
+PARTED = (
+    f"Another machine that trains this run did not come, or went away, in each of the last {MAX_ATTEMPTS} attempts, none of which got "
+    "further. Look at `tiebreak worker node` on each of them."
+)
 
 
 def _death(number: int) -> str:

@@ -68,7 +68,7 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     examples = learnt_from(method, settings, dataset, train_groups)
 
     report.stage("loading the base model")
-    base = kept.told["base"] if kept else pinned(run.base_model)
+    base = processes.gathered(kept.told["base"] if kept else pinned(run.base_model))[0]
     model, started_from = load(base, method, settings, train_groups, folder)
     examples, groups, held_out, cut = into_tokens(model, settings, examples, test_groups)
     model, prompts = with_shared_prompts(model, [*groups, *held_out])
@@ -219,13 +219,18 @@ def attempt(report: Report) -> int:
     except Fenced:
         raise
     except Exception as problem:  # noqa: BLE001 -- a bug of ours or of a library: the person gets its name, the log the rest
-        if is_out_of_memory(problem):
-            return failed(report, want_of_memory(pick_device()))
-        processes.let_the_cause_speak()
-        return failed(
-            report, f"{type(problem).__name__}: {problem}. This is a fault of the trainer; its log says more."
-        )
+        return at_fault(report, problem)
     return exits.FINISHED
+
+
+def at_fault(report: Report, problem: Exception) -> int:
+    if is_out_of_memory(problem):
+        return failed(report, want_of_memory(pick_device()))
+    processes.let_the_cause_speak()
+    if processes.has_lost_another(problem):  # the supervisor has the run tried again
+        traceback.print_exc()
+        return exits.PARTED
+    return failed(report, f"{type(problem).__name__}: {problem}. This is a fault of the trainer; its log says more.")
 
 
 def of_files(problem: Exception) -> str:

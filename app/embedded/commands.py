@@ -25,13 +25,15 @@ COMMANDS = {
     "quick": f"celery -q -A worker.main worker -Q quick -c 1 -n quick@%h {_QUIET}",
     "train": f"celery -q -A worker.main worker -Q train -n train@%h {_QUIET}",
 }
+NODE = "worker.nodes"
+"""The command of a machine that takes part in the runs of another one's trainer; not part of a place on one machine."""
 WORKERS = ("app", "quick", "train")
 NEED_TORCH = ("quick", "train")
 
 
 def argv(name: str) -> list[str]:
     """The command as this Python's module, whatever the PATH says."""
-    return [sys.executable, "-m", *shlex.split(COMMANDS[name])]
+    return [sys.executable, "-m", *shlex.split(NODE if name == "node" else COMMANDS[name])]
 
 
 def environment(settings: Settings, addresses: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from app.settings import ROOT, Settings
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 ELSEWHERE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "FORWARDED_ALLOW_IPS"}
-ELSEWHERE |= {"PROMETHEUS_MULTIPROC_DIR", "SIGTERM"}
+ELSEWHERE |= {"PROMETHEUS_MULTIPROC_DIR", "SIGTERM", "GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"}
 
 
 def test_its_commands_exist():

@@ -157,8 +157,14 @@ def cancelled_in_training(run_id: int) -> int:
     finally:
         thread.join(timeout=120)
     assert the_run(run_id).state == "cancelled", the_run(run_id).error or log_of(run_id)
+    (step,) = keeps_of(run_id)
+    return step
+
+
+def keeps_of(run_id: int) -> list[int]:
+    """After which steps a state is kept."""
     with work_unit() as session:
-        return session.scalars(select(RunKeep.step).where(RunKeep.run_id == run_id)).one()
+        return list(session.scalars(select(RunKeep.step).where(RunKeep.run_id == run_id).order_by(RunKeep.step)))
 
 
 def without_clock(figures: dict[str, float]) -> dict[str, float]:

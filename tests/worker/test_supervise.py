@@ -18,6 +18,7 @@ from app import db, doorbell
 from app.models import User
 from app.settings import get_settings
 from tests.ordered import change_run, ordered_run, run_row
+from worker import exits
 from worker import supervise as supervising
 from worker.supervise import Command, Lifeline, supervise, trainer_command
 
@@ -166,6 +167,19 @@ def test_it_fails_with_words_when_its_trainer_is_killed_again_and_again(ada: Use
     assert (row.state, row.attempt) == ("failed", 3)
     assert "no memory left" in row.error
     assert "loading 40 GB" in row.error
+
+
+def test_a_run_that_loses_another_machine_is_tried_again_and_then_fails_with_words(ada: User) -> None:
+    run_id = ordered_run(ada)
+    parted = f"print('connection closed by gpu-2', flush=True); raise SystemExit({exits.PARTED})"
+    run_through(run_id, parted)
+    assert run_row(run_id, ["state", "attempt", "error"]) == ("queued", 1, None)
+    for _ in range(2):
+        run_through(run_id, parted)
+    row = run_row(run_id, ["state", "attempt", "error"])
+    assert (row.state, row.attempt) == ("failed", 3)
+    assert "Another machine that trains this run did not come" in row.error
+    assert "closed by gpu-2" in row.error
 
 
 def test_it_stops_a_trainer_that_a_person_cancels(ada: User) -> None:
