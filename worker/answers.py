@@ -114,11 +114,13 @@ def is_right(answer: Answer, question: Group) -> bool:
     return answer.text.strip() == question.answer
 
 
+def shown(text: str) -> str:
+    """As much of a text as is kept to be read, without the one character that Postgres' JSON does not take."""
+    return text[:SAMPLE_CHARACTERS].replace("\0", "\ufffd")
+
+
 def _sample(question: Group, answer: Answer) -> dict[str, Any]:
-    text = answer.text[:SAMPLE_CHARACTERS].replace(
-        "\0", "\ufffd"
-    )  # the one character that Postgres' JSON does not take
-    told = {"prompt": question.prompt[-1]["content"][-SAMPLE_CHARACTERS:], "text": text}
+    told = {"prompt": question.prompt[-1]["content"][-SAMPLE_CHARACTERS:], "text": shown(answer.text)}
     if question.answer is None:
         return told
     return told | {"answer": question.answer, "right": is_right(answer, question)}

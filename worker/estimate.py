@@ -19,7 +19,8 @@ from typing import Any
 
 import torch
 
-from worker.answers import ANSWERS_AT_ONCE, greedy, prompts_of
+from worker import midway
+from worker.answers import ANSWERS_AT_ONCE, MOST_TOKENS, greedy, prompts_of
 from worker.batches import EncodedGroup
 from worker.evaluate import measure, with_reference
 from worker.groups import Group
@@ -85,7 +86,9 @@ def estimate(run: Planned) -> tuple[Json, Json]:
         return too_much
     try:
         passed_s = forward_s(model, run.groups)
-        answering = answers_s(run, passed_s)
+        answering = answers_s(run, passed_s, run.questions)
+        n_asked = midway.looks(run.settings.sample_every, count_steps(run.n_groups, run.settings))
+        sampling = n_asked and n_asked * answers_s(run, passed_s, run.questions[: midway.PROMPTS], midway.MOST_TOKENS)
         tried = Tried(run, heaviest)
     except (torch.OutOfMemoryError, MemoryError):
         return too_much
@@ -93,11 +96,13 @@ def estimate(run: Planned) -> tuple[Json, Json]:
     peak = int(tried.peak_bytes + unseen * TOKEN_BYTES)
     memory |= {"bytes": peak, "activations": max(0, peak - least)}
     memory["fits"] = peak <= available
-    return seconds(run, tried, tokens_per_step, passed_s, answering), memory
+    return seconds(run, tried, tokens_per_step, passed_s, answering, sampling), memory
 
 
-def seconds(run: Planned, tried: "Tried", tokens_per_step: float, passed_s: float, answering: float) -> Json:
-    """The parts of a run, and their sum."""
+def seconds(
+    run: Planned, tried: "Tried", tokens_per_step: float, passed_s: float, answering: float, sampling: float
+) -> Json:
+    """The parts of a run, and their sum. ``answering`` is once, ``sampling`` all that is asked midway."""
     model = run.model
     steps = count_steps(run.n_groups, run.settings)
     step_s = tried.gradient_s * tokens_per_step + tried.update_s
@@ -108,10 +113,13 @@ def seconds(run: Planned, tried: "Tried", tokens_per_step: float, passed_s: floa
         asked += train
     if run.settings.scorer() != IMPORTED:
         asked += train
+    looks = midway.looks(run.settings.evaluate_every, steps)
+    seen = looks * held * min(1.0, midway.GROUPS / max(1, run.n_held_out))
     parts = {
         "start": run.start_s,
         "reference": asked * passed_s,
         "training": steps * step_s,
+        "midway": seen * passed_s + sampling,
         "measuring": 2 * (held * passed_s + answering),
         "publishing": PUBLISHING_S + NUMBER_BYTES * model.n_parameters / PUBLISHED_PER_S,
     }
@@ -181,11 +189,12 @@ def forward_s(model: Model, groups: Sequence[EncodedGroup]) -> float:
     return spent / tokens
 
 
-def answers_s(run: Planned, passed_s: float) -> float:
-    """Seconds to answer the held-out prompts once."""
-    if run.model.kind != "policy" or not run.questions:
+def answers_s(run: Planned, passed_s: float, questions: Sequence[Group], most: int = MOST_TOKENS) -> float:
+    """Seconds to answer these held-out prompts once, in ``most`` tokens each."""
+    if run.model.kind != "policy" or not questions:
         return 0.0
-    prompts, room = prompts_of(run.model, run.questions, run.settings.max_length)
+    prompts, room = prompts_of(run.model, questions, run.settings.max_length)
+    room = min(room, most)
     longest = sorted(prompts, key=len)[-ANSWERS_AT_ONCE:]
     n = max(1, min(len(longest), int(BATCH_S / passed_s / len(longest[-1]))))
     some = longest[-n:]

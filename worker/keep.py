@@ -1,7 +1,7 @@
 """Which states of a run are kept, when and where: in storage, so that any trainer on any machine can go on from them.
 
-A state is kept every ``save_steps`` steps, or every RESUME_EVERY_S seconds without that setting; when the trainer is told to stop;
-and after the last step, for whoever extends the run. Files first, whole and summed, below a name with this attempt's fence; then
+A state is kept every ``save_steps`` steps, or every RESUME_EVERY_S seconds without that setting (where the best is wanted, every
+``evaluate_every`` steps, at the points of the test curve); when the trainer is told to stop; and after the last step, for whoever extends the run. Files first, whole and summed, below a name with this attempt's fence; then
 one transaction with the row, the steps told so far and the fence: a trainer that was overtaken writes files that no row names, and
 takes them away again. The last RESUME_STATES stay, and the best by ``best_by`` on the test split.
 
@@ -105,8 +105,8 @@ class Keeping:
         """After ``done`` steps of ``total``. Of several processes all do as the first."""
         if done == total:
             return True
-        if self.settings.save_steps:
-            return done % self.settings.save_steps == 0
+        if every := states_every(self.settings):
+            return done % every == 0
         return bool(gathered(time.monotonic() - self.kept_at >= get_settings().resume_every_s)[0])
 
     def keep(self, model: Model, done: int) -> None:
@@ -135,9 +135,15 @@ def told_of(base: str, before: dict[str, Any], groups: Sequence[EncodedGroup]) -
     return {"base": base, "before": before, "groups": len(groups), "data": sha256(tokens.encode()).hexdigest()}
 
 
-def check_keeping(settings: Training) -> None:
-    """Raises BadInput where the best is wanted of states that come when the clock says so, which nobody could repeat."""
-    if settings.best_by != LAST and not settings.save_steps:
+def states_every(settings: Training) -> int:
+    """Every how many steps a state is kept; 0 leaves it to the clock."""
+    return settings.save_steps or (settings.evaluate_every if settings.best_by != LAST else 0)
+
+
+def check_keeping(settings: Training, total: int) -> None:
+    """Raises BadInput where the best is wanted and nothing but the last of ``total`` steps would be kept by the step."""
+    if settings.best_by != LAST and not 0 < states_every(settings) < total:
         raise BadInput(
-            "best_by looks at the states that save_steps keeps; say every how many steps.", field="save_steps"
+            f"best_by looks at the states that save_steps keeps, or evaluate_every without it; say every how many steps (this run has {total}).",
+            field="save_steps",
         )

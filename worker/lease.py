@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.db import work_unit
 from app.doorbell import ring
-from app.models import Checkpoint, Run, RunKeep, RunMetric
+from app.models import Checkpoint, Run, RunKeep, RunMetric, RunSample
 from app.models.run import MAX_ATTEMPTS
 from app.run_shares import forget_shares
 from app.run_states import LIVE, UNDER_WAY, move
@@ -79,7 +79,8 @@ def claim(run_id: int, owner: str) -> Claim | None:
             .returning(Run.fence, Run.attempt, Run.settings, Run.step)
         ).one_or_none()
         if taken is not None:  # what is done again would stand ahead of the curve
-            session.execute(delete(RunMetric).where(RunMetric.run_id == run_id, RunMetric.step >= taken.step))
+            for table in (RunMetric, RunSample):
+                session.execute(delete(table).where(table.run_id == run_id, table.step >= taken.step))
             forget_shares(session, run_id, taken.step)
     return Claim(run_id, taken.fence, taken.attempt, _processes(taken.settings)) if taken else None
 

@@ -8,53 +8,65 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from app.errors import BadInput
 from worker.base_model import BLANK, Order, start_model
 from worker.batches import EncodedGroup
-from worker.evaluate import measure
+from worker.evaluate import measure, with_reference
 from worker.groups import Group
 from worker.methods import Method
 from worker.methods.settings import IMPORTED, NO_REFERENCE, START, Training
-from worker.policy import Kind, Model, pick_device, rewards, spread
+from worker.policy import Kind, Model, adapters_off, pick_device, rewards, spread
 from worker.references import kept_reference
 from worker.tokens import TRIM, encode
 
+Encoded = list[EncodedGroup]
+
+
+class Side(NamedTuple):
+    """Groups as text and, in the same order, as tokens: those that are trained on, or those that are looked at midway.
+
+    Of few groups, log π_ref is had sooner than the key under which it would be kept.
+    """
+
+    examples: Sequence[Group]
+    groups: Sequence[EncodedGroup]
+    is_kept: bool = True
+
+    def referred_to(self, model: Model) -> "Side":
+        """With log π_ref by this model without its adapters, as it is now."""
+        if self.is_kept:
+            return self._replace(groups=kept_reference(model, self.groups))
+        with adapters_off(model):
+            return self._replace(groups=with_reference(model, self.groups))
+
 
 def with_what_models_say(
-    method: Method,
-    settings: Training,
-    examples: Sequence[Group],
-    groups: list[EncodedGroup],
-    model: Model,
-    folder: Path,
-) -> tuple[list[EncodedGroup], dict[str, str]]:
-    """The groups with log π_ref and scores as far as the settings want them, and which other models said so, as facts."""
+    method: Method, settings: Training, sides: Sequence[Side], model: Model, folder: Path
+) -> tuple[list[Encoded], dict[str, str]]:
+    """Each side's groups with log π_ref and scores as far as the settings want them, and which other models said so, as facts."""
     asked = {}
     if (reference := method.reference(settings)) == START:
-        groups = kept_reference(model, groups)
+        sides = [side.referred_to(model) for side in sides]
     elif reference != NO_REFERENCE:
-        groups, asked["reference"] = with_other_reference(reference, groups, model, folder)
+        sides, asked["reference"] = with_other_reference(reference, sides, model, folder)
     if settings.scorer() != IMPORTED:
-        groups, asked["scored_by"] = with_scores(settings, examples, groups, folder)
-    return groups, asked
+        sides, asked["scored_by"] = with_scores(settings, sides, folder)
+    return [list(side.groups) for side in sides], asked
 
 
-def with_other_reference(
-    words: str, groups: Sequence[EncodedGroup], model: Model, folder: Path
-) -> tuple[list[EncodedGroup], str]:
+def with_other_reference(words: str, sides: Sequence[Side], model: Model, folder: Path) -> tuple[list[Side], str]:
     """The groups with log π_ref by the policy of that name, and what it was. Raises BadInput if it reads text otherwise."""
     other, exactly = _load(words, "policy", folder, field="reference")
     if other.tokenizer.get_vocab() != model.tokenizer.get_vocab():
         raise BadInput(
             f"“{words}” has another vocabulary than the base model, so it cannot be its reference.", field="reference"
         )
-    return kept_reference(other, groups), exactly
+    return [side.referred_to(other) for side in sides], exactly
 
 
-def with_scores(
-    settings: Training, examples: Sequence[Group], groups: Sequence[EncodedGroup], folder: Path
-) -> tuple[list[EncodedGroup], str]:
+def with_scores(settings: Training, sides: Sequence[Side], folder: Path) -> tuple[list[Side], str]:
     """The groups with the scores of a reward model, which reads the same examples with its own tokenizer, and what it was.
 
     What is too long for it is cut where the run cuts, but never left out: the groups that are trained on were chosen by then.
@@ -63,14 +75,16 @@ def with_scores(
     """
     words = settings.scorer()
     judge, exactly = _load(words, "reward", folder, field="scores")
-    theirs = whole(examples, judge, settings)
-    scores = measure(judge, theirs, rewards)
-    found = {score for some in scores for score in some}
+    scores = [measure(judge, whole(side.examples, judge, settings), rewards) for side in sides]
+    found = {score for side in scores for some in side for score in some}
     if not all(math.isfinite(score) for score in found):
         raise BadInput(f"“{words}” gives scores that are no finite numbers.", field="scores")
     if len(found) == 1:
         raise BadInput(f"“{words}” gives every response the same score; name a reward model.", field="scores")
-    return [replace(group, scores=some) for group, some in zip(groups, scores, strict=True)], exactly
+    return [
+        side._replace(groups=[replace(group, scores=some) for group, some in zip(side.groups, given, strict=True)])
+        for side, given in zip(sides, scores, strict=True)
+    ], exactly
 
 
 def whole(examples: Sequence[Group], judge: Model, settings: Training) -> list[EncodedGroup]:

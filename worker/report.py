@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import work_unit
-from app.models import Audit, Checkpoint, Dataset, Run, RunKeep, RunMetric, RunTest
+from app.models import Audit, Checkpoint, Dataset, Run, RunKeep, RunMetric, RunQuestion, RunSample, RunTest
 from app.run_shares import forget_shares, make_shares
 from app.run_states import LIVE, move
 from app.settings import get_settings
@@ -102,11 +102,31 @@ class Report:
     def _tell(self, session: Session) -> None:
         """Steps may be told twice: what is collected is let go once it is sent."""
         if self._steps:
-            rows = insert(RunMetric).values(self._steps)
-            session.execute(
-                rows.on_conflict_do_update(index_elements=["run_id", "step"], set_={"values": rows.excluded["values"]})
-            )
+            _put(session, self._steps)
             make_shares(session, self.run_id, self._steps[0]["step"], self._steps[-1]["step"])
+
+    @patiently
+    def asks(self, questions: Sequence[dict[str, Any]]) -> None:
+        """What the model will be asked again and again; the same in each attempt."""
+        with work_unit() as session:
+            self._write(session)
+            asked = [{"run_id": self.run_id, "place": place, "asked": each} for place, each in enumerate(questions)]
+            session.execute(insert(RunQuestion).values(asked).on_conflict_do_nothing())
+
+    @patiently
+    def looked(self, done: int, figures: Figures, said: Sequence[dict[str, Any]]) -> None:
+        """What the model was worth after ``done`` steps, before the next one, and what it said to each question, if it was asked."""
+        with work_unit() as session:
+            self._write(session)
+            _put(session, [{"run_id": self.run_id, "step": done, "values": figures}])
+            if said:
+                told = [
+                    {"run_id": self.run_id, "place": place, "step": done, "said": each}
+                    for place, each in enumerate(said)
+                ]
+                rows = insert(RunSample).values(told)
+                again = {"said": rows.excluded["said"]}
+                session.execute(rows.on_conflict_do_update(index_elements=["run_id", "place", "step"], set_=again))
 
     @patiently
     def kept(self) -> Sequence[RunKeep]:
@@ -121,7 +141,8 @@ class Report:
         """What was told or kept of later steps is forgotten: they are done again."""
         with work_unit() as session:
             self._write(session, step=done)
-            session.execute(delete(RunMetric).where(RunMetric.run_id == self.run_id, RunMetric.step >= done))
+            for table in (RunMetric, RunSample):
+                session.execute(delete(table).where(table.run_id == self.run_id, table.step >= done))
             forget_shares(session, self.run_id, done)
             session.execute(delete(RunKeep).where(RunKeep.run_id == self.run_id, RunKeep.step > done))
 
@@ -218,12 +239,23 @@ class Report:
             raise Fenced
 
 
+def _put(session: Session, steps: Sequence[dict[str, Any]]) -> None:
+    """A step may be told in two parts: what its model was worth, and what was measured as it learnt."""
+    rows = insert(RunMetric).values(steps)
+    both = RunMetric.__table__.c["values"].concat(rows.excluded["values"])
+    session.execute(rows.on_conflict_do_update(index_elements=["run_id", "step"], set_={"values": both}))
+
+
 class Listener(Report):
     """For a process that works on a run whose first process speaks for it: it says nothing, unless it alone must say why it failed."""
 
     def stage(self, words: str, **values: Any) -> None: ...
 
     def step(self, number: int, total: int, seconds_left: float, figures: Figures) -> None: ...
+
+    def asks(self, questions: Sequence[dict[str, Any]]) -> None: ...
+
+    def looked(self, done: int, figures: Figures, said: Sequence[dict[str, Any]]) -> None: ...
 
     def tested(self, prompts: dict[str, Any]) -> None: ...
 

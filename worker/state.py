@@ -12,6 +12,8 @@ saved it go on to the same bits; any other number goes on to the same numbers, u
 import base64
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +68,20 @@ def restore(model: Model, optimizer: torch.optim.Optimizer, path: Path) -> Json:
                     home = torch.empty_like(weights) if moment != "step" else kept.to(weights.device)
                     put(home, kept)
                     optimizer.state[weights][moment] = home
-    _take_chance(head.pop("chance"), model.device)
+    chances = head.pop("chance")  # one process more than there were goes on as the last of them, since all began alike
+    _take_chance(chances[min(rank(), len(chances) - 1)], model.device)
     return head
+
+
+@contextmanager
+def undisturbed(model: Model) -> Iterator[None]:
+    """Whatever is drawn in here, training goes on as if nothing had been, and each process with its own part of the weights."""
+    before = _chance(model.device)
+    try:
+        yield
+    finally:
+        _take_chance(before, model.device)
+        reshard(model.network)
 
 
 def learning(model: Model) -> dict[str, torch.nn.Parameter]:
@@ -91,9 +105,7 @@ def _chance(device: torch.device) -> Json:
     return state | ({"cuda": _text(torch.cuda.get_rng_state(device))} if device.type == "cuda" else {})
 
 
-def _take_chance(all_states: list[Json], device: torch.device) -> None:
-    """Of this process as it was; one more than there were goes on as the last of them, since all began alike."""
-    state = all_states[min(rank(), len(all_states) - 1)]
+def _take_chance(state: Json, device: torch.device) -> None:
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
     name, keys, *rest = state["numpy"]

@@ -12,12 +12,13 @@ its peak. Gradients are clipped to norm 1. No weight decay: runs are short, and 
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from app.errors import BadInput
 from worker import processes
@@ -164,6 +165,14 @@ class Seen(NamedTuple):
 
 def accumulate(model: Model, method: Method, settings: Training, groups: Sequence[EncodedGroup]) -> Figures:
     """Add the gradient of the mean loss of these groups to the weights; returns what they measured."""
+    figures = gone_through(model, method, settings, groups, lambda part: part.backward())  # type: ignore[no-untyped-call]  # torch does not type it
+    return figures | {"truncated": float(sum(group.truncated for group in groups))}
+
+
+def gone_through(
+    model: Model, method: Method, settings: Training, groups: Sequence[EncodedGroup], then: Callable[[Tensor], None]
+) -> Figures:
+    """What the mean loss of these groups is, and what else they measure; ``then`` is given each micro-batch's part of the loss."""
     share = [groups[place] for place in own_share([group.tokens() for group in groups])]
     batches = [model.batch([share[place] for place in places]) for places in model.batches(share)]
     whole = sum(gathered(sum(float(method.share(batch, settings)) for batch in batches)))
@@ -171,12 +180,11 @@ def accumulate(model: Model, method: Method, settings: Training, groups: Sequenc
     for batch, counts in in_step(batches, lambda: model.batch(groups[:1])):
         tally = method.loss(model, batch, settings)
         part = tally.loss / whole if counts else tally.loss * 0
-        part.backward()  # type: ignore[no-untyped-call]  # torch does not type it
+        then(part)
         if counts:
             told = (tally.right, tally.margin, tally.pairs, tally.furthest, tally.means | batch.measured)
             seen.append(Seen(part.item(), batch.n_tokens(), *told))
-    figures = figures_of([each for part in gathered(seen) for each in part])
-    return figures | {"truncated": float(sum(group.truncated for group in groups))}
+    return figures_of([each for part in gathered(seen) for each in part])
 
 
 def figures_of(seen: Sequence[Seen]) -> Figures:

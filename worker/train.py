@@ -22,7 +22,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from app.errors import BadInput, Mistake
-from app.models import Dataset
+from app.models import Dataset, Run
 from app.storage import Corrupt, Stored, fetch
 from worker import exits, processes
 from worker.announce import device_in_words, processor_in_words, versions
@@ -35,7 +35,8 @@ from worker.keep import Keeping, check_keeping, newest_kept, told_of
 from worker.memory import is_out_of_memory, peak_bytes, want_of_memory
 from worker.methods import Method, find_method, read_settings
 from worker.methods.settings import Training
-from worker.other_models import with_what_models_say
+from worker.midway import Midway, looked_at, questions
+from worker.other_models import Side, with_what_models_say
 from worker.policy import Model, pick_device, seed_everything, spread
 from worker.publish import publish
 from worker.references import kept_reference
@@ -55,45 +56,53 @@ class Stopped(Exception):  # noqa: N818 -- says what happened to us
 
 def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     """Everything a run does. Raises Mistake for what its order or its data cannot give, Stopped, Fenced."""
-    run, dataset = report.read()
-    method = find_method(run.method)
-    settings = read_settings(method, run.settings)
-    check_keeping(settings)
-    processes.join(settings.processes)
-    seed_everything(settings.seed)
-
+    run, dataset, method, settings = ordered(report)
     report.stage("fetching the dataset")
     kept = newest_kept(report, folder)
     train_groups, test_groups = (fetch_groups(dataset, side, folder) for side in ("train", "test"))
     examples = learnt_from(method, settings, dataset, train_groups)
+    check_keeping(settings, count_steps(len(examples), settings))
 
     report.stage("loading the base model")
     base = processes.gathered(kept.told["base"] if kept else pinned(run.base_model))[0]
     model, started_from = load(base, method, settings, train_groups, folder)
     examples, groups, held_out, cut = into_tokens(model, settings, examples, test_groups)
     model, prompts = with_shared_prompts(model, [*groups, *held_out])
-    run.facts = facts(model, started_from, method, settings) | {"truncation": cut.as_facts(), "prompts": prompts}
-    report.stage("measuring the start model", facts=run.facts, total_steps=count_steps(len(groups), settings))
+    n_groups = {"train": len(train_groups), "used": len(groups)}
+    told = {"truncation": cut.as_facts(), "prompts": prompts, "groups": n_groups}
+    run.facts = facts(model, started_from, method, settings) | told
+    total = count_steps(len(groups), settings)
+    report.stage("measuring the start model", facts=run.facts, total_steps=total)
     if method.KIND == "policy":
         held_out = kept_reference(model, held_out)
-    run.facts |= {"groups": {"train": len(train_groups), "used": len(groups)}}
-    groups, asked = with_what_models_say(method, settings, examples, groups, model, folder)
+    sides = (Side(examples, groups), looked_at(method, settings, model, test_groups, total))
+    (groups, looked), asked = with_what_models_say(method, settings, sides, model, folder)
     before = kept.told["before"] if kept else evaluate(model, settings, held_out, test_groups)
     report.stage("training", facts=run.facts | asked, results={"before": before})
     stop.check()
 
     keeping = Keeping(report, settings, adamw(model), told_of(base, before, groups), folder, held_out)
     model, done = keeping.back_to(kept, model)
-    learn(
-        report, train_steps(model, method, settings, groups, keeping.optimizer, done), keeping, stop, len(cut.dropped)
-    )
+    midway = Midway(report, method, settings, looked, questions(settings, model, test_groups, total), total)
+    steps = train_steps(model, method, settings, groups, keeping.optimizer, done)
+    midway.look(model, done)
+    learn(report, steps, keeping, midway, stop, len(cut.dropped))
     run.facts |= asked | keeping.back_to_best(model)
 
-    report.stage("measuring what was trained")
     results = {"before": before, "after": tested(report, model, settings, held_out, test_groups)}
     report.stage("publishing", facts=run.facts | {"peak_memory_bytes": peak_bytes(model.device)})
     stop.check()
     publish(report, run, dataset, model, results, folder / "checkpoint")
+
+
+def ordered(report: Report) -> tuple[Run, Dataset, Method, Training]:
+    """What was ordered; from here on all processes have met, and chance follows from the seed."""
+    run, dataset = report.read()
+    method = find_method(run.method)
+    settings = read_settings(method, run.settings)
+    processes.join(settings.processes)
+    seed_everything(settings.seed)
+    return run, dataset, method, settings
 
 
 def load(base: str, method: Method, settings: Training, groups: Sequence[Group], folder: Path) -> tuple[Model, str]:
@@ -103,8 +112,10 @@ def load(base: str, method: Method, settings: Training, groups: Sequence[Group],
     return thrifty(spread(model), settings.precision, settings.activation_checkpointing), started_from
 
 
-def learn(report: Report, steps: Iterator[Step], keeping: Keeping, stop: "StopSignal", n_dropped: int) -> None:
-    """Step by step, each told, with the states to go on from. Raises Stopped after a step, its state kept."""
+def learn(
+    report: Report, steps: Iterator[Step], keeping: Keeping, midway: Midway, stop: "StopSignal", n_dropped: int
+) -> None:
+    """Step by step, each told, with the states to go on from and looks between. Raises Stopped after a step, its state kept."""
     for step in steps:
         done = step.number + 1
         report.step(step.number, step.total, step.seconds_left, step.figures | {"dropped": float(n_dropped)})
@@ -113,12 +124,14 @@ def learn(report: Report, steps: Iterator[Step], keeping: Keeping, stop: "StopSi
             keeping.keep(step.model, done)
         if is_stopping:
             raise Stopped
+        midway.look(step.model, done)
 
 
 def tested(
     report: Report, model: Model, settings: Training, held_out: Sequence[EncodedGroup], test_groups: Sequence[Group]
 ) -> dict[str, Any]:
     """All that is measured of what was trained; how it did on each prompt is told apart, for comparisons."""
+    report.stage("measuring what was trained")
     by_prompt = ByPrompt()
     figures = evaluate(model, settings, held_out, test_groups, by_prompt)
     report.tested(by_prompt.sums)

@@ -21,6 +21,8 @@ from app.models.response import Response
 from app.models.run import Run
 from app.models.run_keep import RunKeep
 from app.models.run_metric import RunMetric
+from app.models.run_question import RunQuestion
+from app.models.run_sample import RunSample
 from app.models.run_share import RunShare
 from app.models.run_test import RunTest
 from app.models.run_watch import RunWatch
@@ -52,6 +54,8 @@ __all__ = [
     "Run",
     "RunKeep",
     "RunMetric",
+    "RunQuestion",
+    "RunSample",
     "RunShare",
     "RunTest",
     "RunWatch",

@@ -66,7 +66,7 @@ def looked(preflight_id: int, attempt: int = 1) -> Preflight:
 
 
 def test_it_tells_lengths_steps_time_and_memory(claimed: Ask):
-    told = looked(claimed(epochs=2, max_steps=0))
+    told = looked(claimed(epochs=2, max_steps=0, evaluate_every=2, sample_every=4))
     assert told.state == "answered", told.error
     answer = told.answer
     assert answer["groups"] == {"train": 30, "used": 30, "looked_at": 30, "test": 10}
@@ -75,6 +75,7 @@ def test_it_tells_lengths_steps_time_and_memory(claimed: Ask):
     assert answer["truncation"]["groups_dropped"] == 0
     assert answer["time"]["steps"] == 8
     assert answer["time"]["seconds"] == pytest.approx(sum(answer["time"]["parts"].values()))
+    assert answer["time"]["parts"]["midway"] > 0
     assert answer["memory"]["fits"]
     assert answer["memory"]["bytes"] > sum(answer["memory"][part] for part in ("weights", "gradients", "optimizer"))
     assert answer["memory"]["weights"] == 4 * answer["parameters"]
@@ -87,6 +88,7 @@ def test_it_tries_the_method_that_was_asked_for(claimed: Ask, folder: Any, metho
     told = looked(claimed(method, folder(), max_length=64))
     assert told.state == "answered", told.error
     assert (told.answer["time"]["parts"]["reference"] > 0) == (method == "dpo")
+    assert told.answer["time"]["parts"]["midway"] == 0, "it ends before the first look"
 
 
 def test_it_counts_what_would_be_cut_and_dropped_as_a_run_counts_it(claimed: Ask, folder: Any):

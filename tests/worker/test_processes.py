@@ -17,6 +17,7 @@ from sqlalchemy import select
 from app.db import work_unit
 from app.models import RunKeep, RunMetric
 from tests.ordered import change_run
+from tests.worker.test_midway import TIMES, said
 from tests.worker.test_supervise import log_of, until
 from tests.worker.test_train import SMALL, checkpoints, claimed, copied, the_run, trained
 from worker import exits, launch, processes
@@ -51,7 +52,7 @@ def test_two_processes_come_to_the_numbers_and_weights_of_one(
     claimed: Any, tmp_path: Path, method: str, lora_rank: int
 ) -> None:
     trained(claimed(checkpoint_name="starter"))
-    order = UNEVEN | {"lora_rank": lora_rank}
+    order = UNEVEN | {"lora_rank": lora_rank, "evaluate_every": 1, "sample_every": 1}
     two = claimed(method, "starter", settings=order | {"processes": 2}, checkpoint_name="two", **WAITING)
     supervised(two)
     assert the_run(two).state == "finished", the_run(two).error or log_of(two)
@@ -60,8 +61,10 @@ def test_two_processes_come_to_the_numbers_and_weights_of_one(
 
     for ours, theirs in zip(steps(two), steps(one), strict=True):
         assert ours.keys() == theirs.keys()
-        for name in ours.keys() - {"tokens_per_second"}:
+        for name in ours.keys() - set(TIMES):
             assert ours[name] == pytest.approx(theirs[name], rel=1e-4, abs=1e-5), name
+    assert "test_accuracy" in steps(two)[-1]
+    assert [each[:2] for each in said(two)] == [each[:2] for each in said(one)] != []
     assert the_run(two).facts["parameters"] == the_run(one).facts["parameters"]
     for when in ("before", "after"):
         ours, theirs = (the_run(each).results[when] for each in (two, one))

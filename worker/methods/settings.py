@@ -92,10 +92,25 @@ class Training:
         high=1_000_000,
         help="Keep the state every so many steps, to go on from after a crash or a cancellation; 0 keeps one every few minutes.",
     )
+    evaluate_every: int = setting(
+        50,
+        low=0,
+        high=1_000_000,
+        help="Measure loss, accuracy and margin on up to 64 held-out groups every so many steps, as the test curve; 0 measures "
+        "before and after alone, as does a run with no more steps than that.",
+    )
+    sample_every: int = setting(
+        100,
+        low=0,
+        high=1_000_000,
+        help="Ask the model the same four held-out prompts every so many steps, to see how its responses, or a reward model's scores, "
+        "change; 0 asks before and after alone, as does a run with no more steps than that.",
+    )
     best_by: str = setting(
         LAST,
         choices=(LAST, "accuracy", "margin", "best_logp"),
-        help="What is published: the last step, or of all states that save_steps keeps the one that measured best on the test split.",
+        help="What is published: the last step, or the state that measured best on the test split, of all that save_steps keeps; "
+        "without save_steps, of one every evaluate_every steps.",
     )
     out_of_memory: str = setting(
         SMALLER,
@@ -129,7 +144,7 @@ PRESETS = (
     Preset(
         name="quick look",
         help="Thirty steps at most and short texts: whether it works at all, not how good it gets.",
-        settings={"max_steps": 30, "max_length": 256},
+        settings={"max_steps": 30, "max_length": 256, "evaluate_every": 10, "sample_every": 10},
     ),
     Preset(
         name="careful",

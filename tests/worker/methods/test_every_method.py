@@ -24,7 +24,7 @@ from worker.tokens import encode
 
 SHARED = ["max_steps", "epochs", "learning_rate", "groups_per_step", "max_length", "too_long", "seed", "lora_rank"]
 SHARED += ["adapter", "precision", "activation_checkpointing", "base_weights"]
-SHARED += ["save_steps", "best_by", "out_of_memory", "processes"]
+SHARED += ["save_steps", "evaluate_every", "sample_every", "best_by", "out_of_memory", "processes"]
 
 
 def ready(method: Method, start: Model, groups: list[EncodedGroup]) -> list[EncodedGroup]:
