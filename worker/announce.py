@@ -1,6 +1,6 @@
 """Say what this machine can train: ``python -m worker.announce NAME`` writes one row, and the launch form is drawn from it.
 
-The row holds the device in words, each method with its settings (type, default, range, help), and the versions that a
+The row holds the device in words, each method with its settings (type, default, range, help) as far as the device goes, and the versions that a
 result depends on. So there is one place for a method, the web application needs neither torch nor a list of methods,
 and people are offered what a living trainer can do. ``presence.py`` starts this as a process of its own, because the
 worker's main process must stay without torch, and keeps the row fresh.
@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app.db import work_unit
 from app.models import Trainer
 from app.settings import ROOT
+from worker.abilities import devices_here, narrowed
 from worker.methods import METHODS, describe
 
 GIT_PATIENCE_S = 10
@@ -28,9 +29,10 @@ PACKAGES = ("tiebreak", "torch", "transformers", "tokenizers", "safetensors", "p
 
 
 def main(name: str) -> None:
+    devices = devices_here()
     told: dict[str, Any] = {
         "device": device_in_words(),
-        "methods": [describe(method) for method in METHODS],
+        "methods": [narrowed(describe(method), devices) for method in METHODS],
         "versions": versions(),
         "last_seen_at": func.now(),
     }

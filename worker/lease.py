@@ -19,12 +19,15 @@ from sqlalchemy.orm import Session, aliased
 
 from app.db import work_unit
 from app.doorbell import ring
-from app.models import Checkpoint, Run, RunKeep, RunMetric, RunSample
+from app.models import Checkpoint, Run, RunKeep, RunMetric, RunSample, Trainer
 from app.models.run import MAX_ATTEMPTS
 from app.run_shares import forget_shares
 from app.run_states import LIVE, UNDER_WAY, move
 from app.settings import get_settings
 from worker.launch import MOST_PROCESSES
+
+MOST_LOOKED_AT = 1000
+"""Runs that wait, in one search for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,26 @@ class Standing(Enum):
     LOST = auto()
 
 
-def most_urgent() -> int | None:
-    """The run that a free trainer takes next: the lowest priority, then the oldest. A message only says that one waits."""
+def most_urgent(owner: str) -> int | None:
+    """The run that this trainer takes next when it is free: the lowest priority, then the oldest. A message only says that one waits.
+
+    Not one that asks for more than its devices have (`abilities.py`): another trainer that lives may have it.
+    """
     with work_unit() as session:
-        first = select(Run.id).where(*_is_to_be_had()).order_by(Run.priority, Run.id).limit(1)
-        return session.scalar(first)
+        methods = session.scalar(select(Trainer.methods).where(Trainer.name == owner)) or []
+        limits = {method["name"]: [each for each in method["settings"] if each.get("narrowed")] for method in methods}
+        waiting = select(Run.id, Run.method, Run.settings).where(*_is_to_be_had()).order_by(Run.priority, Run.id)
+        for run_id, method, settings in session.execute(waiting.limit(MOST_LOOKED_AT)):
+            if all(_is_within(each, settings.get(each["name"])) for each in limits.get(method, ())):
+                return int(run_id)
+    return None
+
+
+def _is_within(limit: Mapping[str, Any], value: Any) -> bool:
+    """What is no value of this setting at all is for the trainer to refuse in words."""
+    if isinstance(value, int) and limit.get("high") is not None:
+        return bool(value <= limit["high"])
+    return not (isinstance(value, str) and limit.get("choices")) or value in limit["choices"]
 
 
 def _is_to_be_had() -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ A training is a child process of the pool's process (`supervise.py`). When the w
 pool's process, which stops the trainer and puts its run back; a worker that is killed takes both along.
 """
 
+import logging
 from typing import Any
 
 from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutting_down
@@ -23,6 +24,7 @@ from worker.quick import look_ahead
 from worker.supervise import Lifeline, supervise
 
 _lifeline = Lifeline()
+_log = logging.getLogger(__name__)
 celery.conf.worker_concurrency = get_settings().train_slots
 
 
@@ -30,7 +32,10 @@ celery.conf.worker_concurrency = get_settings().train_slots
 def train(self: Any, run_id: int) -> None:
     slot = current_process_index(base=0) or 0  # the pool's process that takes another's place takes its number too
     own = devices.of_slot(slot, self.app.conf.worker_concurrency)
-    first = lease.most_urgent() or run_id
+    first = lease.most_urgent(self.request.hostname)
+    if first is None:
+        _log.info("run %s is not to be had, or asks for more than this trainer's devices have", run_id)
+        return
     with about_run(first):
         supervise(first, owner=self.request.hostname, lifeline=_lifeline, environment=own)
     _ring_for_waiting_runs()

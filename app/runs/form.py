@@ -9,7 +9,7 @@ import orjson
 from app.errors import BadInput
 from app.language import gettext as _
 from app.pages import decimal
-from app.runs.methods import Method, Setting
+from app.runs.methods import Method, Setting, as_devices_go
 
 PREFIX = "set."
 """Before the name of a setting in the form, so that no setting collides with a field of the form itself."""
@@ -40,6 +40,8 @@ class Field:
         if setting.low is not None and setting.high is not None:
             low, high = (decimal(f"{bound:.15g}") for bound in (setting.low, setting.high))
             told.append(_("From %(low)s to %(high)s.", low=low, high=high))
+        if setting.is_narrowed:
+            told.append(as_devices_go())
         return " ".join(told)
 
     @property
@@ -52,7 +54,7 @@ class Field:
 
 
 def fields(method: Method, typed: Mapping[str, str], mistake: BadInput | None = None) -> list[Field]:
-    """The inputs of a method, with what was typed before and the mistake beside its field."""
+    """The inputs of a method, with what was typed before and the mistake beside its field; none where nothing can be chosen."""
     return [
         Field(
             setting,
@@ -60,6 +62,7 @@ def fields(method: Method, typed: Mapping[str, str], mistake: BadInput | None = 
             mistake.message if mistake is not None and mistake.field == setting.name else "",
         )
         for setting in method.settings
+        if len(setting.choices) != 1 or (mistake is not None and mistake.field == setting.name)
     ]
 
 

@@ -6,16 +6,23 @@ words that came along, so a new method needs no change here. The trainer checks 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.errors import BadInput
 from app.language import gettext as _
 
 
+def as_devices_go() -> str:
+    return _("That is as far as the devices of live trainers go.")
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`type` is int, float, str or bool. `low` and `high` are the least and the largest value allowed."""
+    """`type` is int, float, str or bool. `low` and `high` are the least and the largest value allowed.
+
+    `is_narrowed`: the devices of live trainers allow less than the method does.
+    """
 
     name: str
     type: str
@@ -24,6 +31,15 @@ class Setting:
     high: float | None
     choices: tuple[str, ...]
     help: str
+    is_narrowed: bool = False
+
+    def widened(self, other: "Setting | None") -> "Setting":
+        """As far as this trainer goes or another one that lives: the run will wait for whichever has it."""
+        if not self.is_narrowed or other is None or other.type != self.type:
+            return self
+        high = None if None in (self.high, other.high) else max(self.high or 0, other.high or 0)
+        more = tuple(choice for choice in other.choices if choice not in self.choices)
+        return replace(self, high=high, choices=self.choices + more, is_narrowed=other.is_narrowed)
 
     @property
     def range(self) -> str:
@@ -66,7 +82,8 @@ class Setting:
         return value if self.type == "int" else number
 
     def _wrong(self, words: str) -> BadInput:
-        return BadInput(f"“{self.name}” {words}.", field=self.name)
+        why = " " + as_devices_go() if self.is_narrowed else ""
+        return BadInput(f"“{self.name}” {words}.{why}", field=self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +110,11 @@ class Method:
     ties_teach: tuple[Mapping[str, str], ...] = ()
     objective: str = ""
     presets: tuple[Preset, ...] = ()
+
+    def widened(self, other: "Method") -> "Method":
+        """With the settings as far as one of two trainers goes that announce it."""
+        theirs = {setting.name: setting for setting in other.settings}
+        return replace(self, settings=tuple(each.widened(theirs.get(each.name)) for each in self.settings))
 
     def learns_from_ties(self, chosen: Mapping[str, Any]) -> bool:
         """Whether ties teach something under these settings, defaults filled in."""
@@ -147,4 +169,5 @@ def _read_setting(announced: Mapping[str, Any]) -> Setting:
         high=announced.get("high"),
         choices=tuple(announced.get("choices") or ()),
         help=announced.get("help", ""),
+        is_narrowed=announced.get("narrowed", False),
     )

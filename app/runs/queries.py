@@ -27,7 +27,7 @@ class Announced:
 
 
 def announced(session: Session) -> Announced:
-    """Where trainers differ about a method, the one that was seen last is right."""
+    """Where trainers differ about a method, the one that was seen last is right, and the device of each counts that lives."""
     rows = session.execute(
         select(Trainer.methods, Trainer.last_seen_at > func.now() - LIVE_FOR).order_by(Trainer.last_seen_at)
     )
@@ -36,7 +36,8 @@ def announced(session: Session) -> Announced:
     for methods, is_live in rows:
         of_one = {method.name: method for method in read_methods(methods)}
         known |= of_one
-        live |= of_one if is_live else {}
+        if is_live:
+            live |= {name: method.widened(live.get(name, method)) for name, method in of_one.items()}
     return Announced(live, known)
 
 

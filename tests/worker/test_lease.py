@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.db import work_unit
-from app.models import Checkpoint, User
+from app.models import Checkpoint, Run, User
 from app.models.run import MAX_ATTEMPTS
 from tests.ordered import change_run, ordered_run, run_row
+from tests.trained import make_trainer
 from worker import lease
 from worker.lease import Claim, Standing
 
@@ -140,7 +141,7 @@ def test_the_lowest_priority_is_taken_first_and_then_the_oldest(ada: User) -> No
     usual = [ordered_run(ada) for _ in range(2)]
     patient, urgent = ordered_run(ada, priority=5), ordered_run(ada, priority=-1)
     taken = []
-    while (run_id := lease.most_urgent()) is not None:
+    while (run_id := lease.most_urgent("train@here")) is not None:
         assert lease.claim(run_id, "train@here")
         taken.append(run_id)
     assert taken == [urgent, *usual, patient]
@@ -150,4 +151,18 @@ def test_a_run_that_waits_for_its_base_model_holds_up_no_other(ada: User) -> Non
     first = ordered_run(ada, checkpoint_name="own", state="running", lease_until=datetime.now(UTC) + timedelta(hours=1))
     waiting, other = ordered_run(ada, base_model="own", priority=-9), ordered_run(ada)
     assert first < waiting
-    assert lease.most_urgent() == other
+    assert lease.most_urgent("train@here") == other
+
+
+def test_a_trainer_leaves_what_its_devices_have_not_to_another(ada: User) -> None:
+    large = ordered_run(ada, settings={"processes": 4}, priority=-5)
+    rounded = ordered_run(ada, settings={"base_weights": "4-bit"}, priority=-4)
+    strange = ordered_run(ada, settings={"processes": "four"})
+    limits = [{"name": "processes", "high": 2, "narrowed": True}, {"name": "seed", "high": 0}]
+    limits += [{"name": "base_weights", "choices": ["full"], "narrowed": True}]
+    with work_unit() as session:
+        method = session.get_one(Run, large).method
+        make_trainer(session, "train@small", methods=[{"name": method, "settings": limits}])
+    assert lease.most_urgent("train@small") == strange
+    assert lease.most_urgent("train@large") == large
+    assert rounded != strange

@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from app.errors import BadInput
 from app.runs.form import fields, read_words, settings_typed
 from app.runs.methods import Method, read_methods
-from tests.trained import BETA, METHODS
+from app.runs.queries import announced
+from tests.trained import BETA, METHODS, make_trainer
 
 FLAG = {"name": "packed", "type": "bool", "default": True, "help": "Whether to pack."}
 
@@ -113,9 +115,56 @@ def test_it_reads_settings_from_a_command_line():
 
 
 def test_it_can_draw_every_setting_that_this_version_announces():
-    announced = pytest.importorskip("worker.methods")
-    methods = read_methods([announced.describe(method) for method in announced.METHODS])
+    ours = pytest.importorskip("worker.methods")
+    methods = read_methods([ours.describe(method) for method in ours.METHODS])
     for method in methods:
         assert method.read_settings({}) == method.read_settings(
             settings_typed(method, {field.name: field.value for field in fields(method, {})})
         )
+
+
+PROCESSES = {
+    "name": "processes",
+    "type": "int",
+    "default": 1,
+    "low": 1,
+    "high": 2,
+    "help": "How many.",
+    "narrowed": True,
+}
+WEIGHTS = {"name": "weights", "type": "str", "default": "full", "choices": ["full"], "help": "How.", "narrowed": True}
+
+
+def narrow() -> Method:
+    return read_methods([METHODS[2] | {"settings": [PROCESSES, WEIGHTS]}])[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"processes": 4}, "between 1 and 2, not 4. That is as far as the devices of live trainers go"),
+        ({"weights": "4-bit"}, "one of full, not '4-bit'. That is as far as the devices of live trainers go"),
+    ],
+)
+def test_it_says_that_a_device_is_what_is_missing(given: dict[str, Any], words: str):
+    with pytest.raises(BadInput, match=words):
+        narrow().read_settings(given)
+
+
+def test_the_form_asks_for_nothing_where_there_is_one_choice_and_says_why_a_range_is_short():
+    (shown,) = fields(narrow(), {})
+    assert shown.name == "set.processes"
+    assert shown.help.endswith("From 1 to 2. That is as far as the devices of live trainers go.")
+    wrong = BadInput("“weights” is one of full.", field="weights")
+    assert [field.error for field in fields(narrow(), {}, wrong)] == ["", "“weights” is one of full."]
+
+
+def test_the_widest_of_the_trainers_that_live_counts(session: Session):
+    wide = {"high": 8}, {"choices": ["full", "4-bit"], "narrowed": False}
+    able = METHODS[2] | {"settings": [PROCESSES | wide[0], WEIGHTS | wide[1]]}
+    make_trainer(session, "small", methods=[METHODS[2] | {"settings": [PROCESSES, WEIGHTS]}], seen_s_ago=1)
+    make_trainer(session, "large", methods=[able], seen_s_ago=5)
+    make_trainer(session, "gone", methods=[METHODS[2] | {"settings": [PROCESSES | {"high": 64}]}], seen_s_ago=999)
+    processes, weights = announced(session).live["dpo"].settings
+    assert (processes.high, processes.is_narrowed) == (8, True)
+    assert (weights.choices, weights.is_narrowed) == (("full", "4-bit"), False)
