@@ -26,6 +26,7 @@ from app.embedded import postgres, redis
 from app.models import Table, User
 from app.people import service as people
 from app.settings import ROOT, get_settings
+from tests.serving import served
 
 # Whether an example is slow says how busy the machine is.
 hypothesis.settings.register_profile("tiebreak", deadline=None)
@@ -55,6 +56,13 @@ def migrated(home: Path) -> Iterator[str]:
         yield url
         db.engine().dispose()
         db.quick_engine().dispose()
+
+
+@pytest.fixture(scope="session")
+def server(migrated: str) -> Iterator[str]:
+    """The address of a web server process, for clients that speak HTTP and nothing else."""
+    with served() as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A served place with a checkpoint of two versions and a dataset, and the Hub's own client to ask for them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +14,6 @@ from app.models import Checkpoint, Dataset, User
 from app.people import service as people
 from tests import trained
 from tests.judged import judged_pairs
-from tests.serving import served
-
-
-@pytest.fixture(scope="session")
-def server(migrated: str) -> Iterator[str]:
-    with served() as address:
-        yield address
 
 
 @dataclass(frozen=True)
