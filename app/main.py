@@ -39,6 +39,7 @@ from app.runs import api as runs_api
 from app.runs import compare as runs_compare
 from app.runs import launch_api as runs_launch_api
 from app.runs import launch_views as runs_launch_views
+from app.runs import samples as runs_samples
 from app.runs import trainers as runs_trainers
 from app.runs import verbs_api as runs_verbs_api
 from app.runs import verbs_views as runs_verbs_views
@@ -63,6 +64,7 @@ API: tuple[APIRouter, ...] = (
     runs_launch_api.router,
     runs_compare.api,
     runs_api.router,
+    runs_samples.api,
     runs_trainers.api,
     runs_verbs_api.router,
     checkpoints_api.router,
@@ -87,6 +89,7 @@ PAGES: tuple[APIRouter, ...] = (
     runs_views.router,
     runs_compare.router,
     runs_watch.router,
+    runs_samples.router,
     runs_trainers.router,
     runs_verbs_views.router,
     checkpoints_views.router,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.models import Checkpoint, Dataset, Preflight, Project, Run, RunMetric, Trainer, User
+from app.models import Checkpoint, Dataset, Preflight, Project, Run, RunMetric, RunQuestion, RunSample, Trainer, User
 from app.storage import store_file
 
 SHARED = [
@@ -122,6 +122,27 @@ def add_metrics(session: Session, run: Run, n: int = 40) -> None:
         share = step / n
         values = {"loss": 0.6931 - 0.4 * share, "accuracy": 0.5 + 0.4 * share, "margin": share, "learning_rate": 1e-4}
         session.add(RunMetric(run_id=run.id, step=step, values=values))
+    session.flush()
+
+
+def add_samples(session: Session, run: Run, *steps: int) -> None:
+    """Two questions, asked at each step: one that code can check, and one that it cannot."""
+    asked = [{"prompt": "What is 2 + 2?", "answer": "4"}, {"prompt": "Say hello to the dog."}]
+    session.add_all(RunQuestion(run_id=run.id, place=place, asked=each) for place, each in enumerate(asked))
+    session.flush()
+    for step in steps:
+        right = {"text": "4" if step else "22", "tokens": 2, "ended": True, "right": step > 0}
+        free = {"text": f"Hello to the dog, he is a good dog of {step} years.", "tokens": 16, "ended": step > 0}
+        session.add_all(RunSample(run_id=run.id, place=p, step=step, said=s) for p, s in enumerate((right, free)))
+    session.flush()
+
+
+def add_scores(session: Session, run: Run, *steps: int) -> None:
+    """One question of two responses, whose scores part."""
+    asked = {"prompt": "Say hello to the dog.", "responses": ["Hello, dog!", "No."], "tiers": [1, 2]}
+    session.add(RunQuestion(run_id=run.id, place=0, asked=asked))
+    session.flush()
+    session.add_all(RunSample(run_id=run.id, place=0, step=s, said={"scores": [s / 100, -s / 50]}) for s in steps)
     session.flush()
 
 

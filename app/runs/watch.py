@@ -27,6 +27,7 @@ from app.runs.form import words
 from app.runs.measured import measured, sampled
 from app.runs.queries import Listed, announced, listed_run, live_trainers, run_by_id, runs_ahead
 from app.runs.results import Results, facts_in_words, results_in_words
+from app.runs.samples import Samples, samples_of
 from app.runs.usage import Facts, of_process
 
 router = APIRouter()
@@ -50,6 +51,7 @@ class RunPage(Page):
     seconds: float | None
     standing: Standing
     look: Look
+    samples: Samples
     charts: Sequence[Chart]
     more_charts: Sequence[Chart]
     results: Results
@@ -83,6 +85,7 @@ def run_page(session: Session, person: Person, run_id: int, look: Look) -> RunPa
         seconds=max(0.0, (end - run.started_at).total_seconds()) if run.started_at is not None else None,
         standing=standing_of(session, run),
         look=look,
+        samples=samples_of(session, run),
         charts=drawn.main,
         more_charts=drawn.more,
         results=results_in_words(run.results),

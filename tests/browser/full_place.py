@@ -206,6 +206,8 @@ def _train(session: Session) -> dict[str, str]:
     trained.make_preflight(session, dataset, method="dpo", state="answered", answer=PREFLIGHT)
     _curves(session, done, 200)
     _curves(session, running, 130)
+    trained.add_samples(session, done, *range(0, 201, 10))
+    trained.add_scores(session, running, *range(0, 131, 10))
     usage = {"memory": 2**30, "memory_peak": 2**31, "processors": 1.8}
     session.add(RunWatch(run_id=running.id, log="step 129 of 200: loss 0.41, accuracy 0.78", usage=usage, told_at=now))
     for run in (done, running):
@@ -220,6 +222,7 @@ def _train(session: Session) -> dict[str, str]:
         "run": f"/runs/{done.id}",
         "running": f"/runs/{running.id}",
         "failed": f"/runs/{failed.id}",
+        "samples": f"/runs/{done.id}/samples?place=1&at=60",
         "compared": f"/runs/compare?run={done.id}&run={running.id}",
         "checkpoint": f"/checkpoints/{checkpoint.id}",
     }
