@@ -280,12 +280,12 @@ def unbound(person: Person) -> Person:
     return person
 
 
-def _makes_projects(person: MayAdminister) -> Person:
+def _runs_place(person: MayAdminister) -> Person:
     if not person.is_admin:
-        raise NotAllowed(gettext("only admins make projects; ask one of them"))
+        raise NotAllowed(gettext("this is for admins; ask one of them"))
     return unbound(person)
 
 
 MayReadData = Annotated[Person, Depends(_reads_data)]
 MayReadAll = Annotated[Person, Depends(_reads_everything)]
-MayMakeProjects = Annotated[Person, Depends(_makes_projects)]
+MayRunPlace = Annotated[Person, Depends(_runs_place)]

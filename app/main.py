@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from app import health, metrics
+from app import audit, health, metrics
 from app.answers import answer_mistakes, refuse_forged
 from app.checkpoints import api as checkpoints_api
 from app.checkpoints import views as checkpoints_views
@@ -17,16 +17,18 @@ from app.hub import resolve as hub_files
 from app.imports import api as imports_api
 from app.imports import views as imports_views
 from app.judgments import api as judgments_api
-from app.judgments import differences, mine
+from app.judgments import differences, mine, mine_api
 from app.judgments import views as judgments_views
 from app.language import Languages
 from app.metrics import API_PREFIX, Measured
 from app.middleware import BodyLimit, Compressed, RequestIds, SecurityHeaders
 from app.pages import Assets
 from app.people import account, joining, tokens_api, tokens_page
+from app.people import api as people_api
 from app.people import language as people_language
 from app.people import views as people
 from app.projects import api as projects_api
+from app.projects import history_api as project_history_api
 from app.projects import people_api as project_people_api
 from app.projects import people_page as project_people
 from app.projects import settings_page as project_settings
@@ -39,6 +41,7 @@ from app.runs import api as runs_api
 from app.runs import compare as runs_compare
 from app.runs import launch_api as runs_launch_api
 from app.runs import launch_views as runs_launch_views
+from app.runs import methods_api as runs_methods_api
 from app.runs import samples as runs_samples
 from app.runs import trainers as runs_trainers
 from app.runs import verbs_api as runs_verbs_api
@@ -53,21 +56,26 @@ _PROBLEM: dict[str, Any] = {"description": "Problem", "content": {"application/p
 # every key press waits for comes first of all.
 API: tuple[APIRouter, ...] = (
     judgments_api.direct,
+    people_api.router,
     tokens_api.router,
     projects_api.router,
     project_people_api.router,
+    project_history_api.router,
     prompts_api.router,
     queue_api.router,
     judgments_api.router,
+    mine_api.router,
     imports_api.router,
     datasets_api.router,
     runs_launch_api.router,
     runs_compare.api,
     runs_api.router,
     runs_samples.api,
+    runs_methods_api.router,
     runs_trainers.api,
     runs_verbs_api.router,
     checkpoints_api.router,
+    audit.api,
 )
 PAGES: tuple[APIRouter, ...] = (
     judgments_views.direct,
@@ -93,6 +101,7 @@ PAGES: tuple[APIRouter, ...] = (
     runs_trainers.router,
     runs_verbs_views.router,
     checkpoints_views.router,
+    audit.router,
 )
 # What unmodified clients of the Hugging Face Hub ask for, at the addresses where they ask for it.
 HUB: tuple[APIRouter, ...] = (hub_api.router, hub_files.router)

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import any_, func, select
+from sqlalchemy import Select, any_, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from app.access import Person
+from app.errors import NotFound
+from app.language import gettext as _
 from app.models import ApiToken, Membership, Project, User
 
 
@@ -22,15 +25,33 @@ class Account:
 
 def people(session: Session) -> Sequence[Account]:
     """Everybody who can sign in, with the projects they are members of; those who are shut out come last."""
+    return _told(session, _accounts().order_by(User.disabled_at.is_not(None), User.role, User.email))
+
+
+def people_page(session: Session, *, after: int | None, limit: int) -> Sequence[Account]:
+    """The same by number, and one more than `limit` if there are more."""
+    return _told(session, _accounts().where(User.id > (after or 0)).order_by(User.id).limit(limit + 1))
+
+
+def account(session: Session, user_id: int) -> Account:
+    for one in _told(session, _accounts().where(User.id == user_id)):
+        return one
+    raise NotFound(_("there is no account %(number)s", number=user_id))
+
+
+def _accounts() -> Select[User, Any]:
     pairs = func.json_agg(func.json_build_array(Project.slug, Membership.role)).filter(Project.slug.is_not(None))
-    rows = session.execute(
+    return (
         select(User, pairs)
         .outerjoin(Membership, Membership.user_id == User.id)
         .outerjoin(Project, Project.id == Membership.project_id)
         .where(User.judge_kind == "human")
         .group_by(User.id)
-        .order_by(User.disabled_at.is_not(None), User.role, User.email)
     )
+
+
+def _told(session: Session, accounts: Select[User, Any]) -> Sequence[Account]:
+    rows = session.execute(accounts)
     return [Account(user, sorted((slug, role) for slug, role in projects or ())) for user, projects in rows]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from app.access import MayAdminister, MayMakeProjects, MayRead
+from app.access import MayAdminister, MayRead, MayRunPlace
 from app.db import SessionDep
 from app.keyset import After, Limit, cut, link_next
 from app.models import Project
@@ -103,7 +103,7 @@ def answer(project: Project, numbers: Counts, *, tells_all: bool = True) -> Proj
 
 
 @router.post("/projects", status_code=201)
-def add_project(new: NewProject, person: MayMakeProjects, session: SessionDep) -> ProjectAnswer:
+def add_project(new: NewProject, person: MayRunPlace, session: SessionDep) -> ProjectAnswer:
     """409 when the slug is taken."""
     return answer(create_project(session, person, **new.model_dump()), Counts())
 

@@ -45,6 +45,7 @@ ADAS = {
     "run_new_checked": "/runs/new?preflight=1&preset=careful",
     "checkpoints": "/checkpoints",
     "people": "/people",
+    "audit": "/audit",
     "account": "/account",
     "tokens": "/tokens",
 }

