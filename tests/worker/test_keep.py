@@ -12,9 +12,11 @@ import pytest
 import torch
 from sqlalchemy import select
 
+from app.access import Person
 from app.db import work_unit
-from app.models import RunKeep, RunMetric
+from app.models import Run, RunKeep, RunMetric, User
 from app.run_states import move
+from app.runs.verbs import extend_run
 from app.settings import get_settings
 from app.storage import storage
 from tests.ordered import change_run, run_row
@@ -93,6 +95,35 @@ def test_it_ends_with_the_weights_and_the_curve_of_a_run_that_nobody_disturbed(
     assert curve(run_id) == curve(calm)
     assert the_run(run_id).results == the_run(calm).results
     assert the_run(run_id).facts["processor"] == the_run(calm).facts["processor"]
+
+
+def test_a_finished_run_goes_on_for_more_epochs_from_its_last_step_with_the_rates_of_its_new_length(
+    claimed: Any, ada: User
+) -> None:
+    """What was done stays as it was; what comes is as a run of that length has it there, and one more version is published."""
+    how = SMALL | {"max_steps": 0, "groups_per_step": 10, "learning_rate": 0.001}
+    run_id = claimed(settings=how | {"epochs": 2})
+    assert trained(run_id) == exits.FINISHED
+    first, after_two = curve(run_id), weights_of()
+    assert len(first) == 6
+    with work_unit() as session:
+        extend_run(session, Person(ada.id, ada.name, "admin"), session.get_one(Run, run_id), epochs=1)
+    assert run_row(run_id, ["state", "settings"]).settings["epochs"] == 3
+    held = lease.claim(run_id, "train@there")
+    assert held is not None
+    assert trained(run_id, held.fence) == exits.FINISHED
+    told = curve(run_id)
+    assert [step for step, _ in told] == list(range(9))
+    assert told[:6] == first
+    assert [(each.name, each.version) for each in checkpoints()] == [("pairs-sft", 1), ("pairs-sft", 2)]
+    assert weights_of() != after_two
+
+    whole = claimed(settings=how | {"epochs": 3})
+    assert trained(whole) == exits.FINISHED
+    of_whole = curve(whole)
+    assert [each["learning_rate"] for _, each in told[6:]] == [each["learning_rate"] for _, each in of_whole[6:]]
+    assert told[5][1]["learning_rate"] != of_whole[5][1]["learning_rate"]
+    assert [kept.step for kept in keeps(run_id)] == [9]
 
 
 def test_it_keeps_the_last_ones_and_after_the_end_the_very_last(claimed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
