@@ -1,7 +1,6 @@
 """create_app(): the rooms, in the order of the sentence, and the middleware around them."""
 
 from itertools import zip_longest
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
@@ -11,6 +10,7 @@ from app.checkpoints import api as checkpoints_api
 from app.checkpoints import views as checkpoints_views
 from app.datasets import api as datasets_api
 from app.datasets import views as datasets_views
+from app.description import describe, operation_name
 from app.forged import ForgedRequestGuard
 from app.hub import api as hub_api
 from app.hub import resolve as hub_files
@@ -49,8 +49,6 @@ from app.runs import verbs_views as runs_verbs_views
 from app.runs import views as runs_views
 from app.runs import watch as runs_watch
 from app.settings import ROOT
-
-_PROBLEM: dict[str, Any] = {"description": "Problem", "content": {"application/problem+json": {}}}
 
 # The rooms, in the order of the sentence: their JSON routes and their pages. Routes are looked for in their order, so what
 # every key press waits for comes first of all.
@@ -108,10 +106,18 @@ HUB: tuple[APIRouter, ...] = (hub_api.router, hub_files.router)
 
 
 def create_app() -> FastAPI:
-    app = FastAPI(title="Tiebreak", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
+    app = FastAPI(
+        title="Tiebreak",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        generate_unique_id_function=operation_name,
+    )
+    describe(app)
     for api, pages in zip_longest(API, PAGES):
         if api is not None:
-            app.include_router(api, prefix=API_PREFIX, responses={"4XX": _PROBLEM})
+            app.include_router(api, prefix=API_PREFIX)
         if pages is not None:
             app.include_router(pages, include_in_schema=False)
     for router in HUB:

@@ -106,6 +106,7 @@ def list_checkpoints(
 
 @router.get("/checkpoints/{checkpoint_id}")
 def show_checkpoint(checkpoint_id: int, person: MayReadAll, session: SessionDep) -> CheckpointAnswer:
+    """A published model with what it measured, its files and their SHA-256."""
     found = lineage(session, person, checkpoint_id)
     return answer(found, aliases_of(session, [found.checkpoint]).get(found.checkpoint.id, ()))
 
@@ -121,6 +122,7 @@ def delete_checkpoint(checkpoint_id: int, person: MayTrain, session: SessionDep)
 def checkpoint_file(
     checkpoint_id: int, path: str, person: MayReadAll, session: SessionDep, request: Request
 ) -> Response:
+    """A file of a published model; its `ETag` is its SHA-256, and `Range` goes on where a download broke."""
     checkpoint = there(checkpoint_by_id(session, person, checkpoint_id))
     file = listed(checkpoint.files, path)
     count(session, request, checkpoint, path)

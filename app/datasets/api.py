@@ -103,6 +103,7 @@ def list_datasets(
 
 @router.get("/datasets/{dataset_id}")
 def show_dataset(dataset_id: int, person: MayReadData, session: SessionDep) -> DatasetAnswer:
+    """A frozen version with its settings, counts and files."""
     dataset, project = dataset_for(session, person, dataset_id)
     return answer(dataset, project.slug)
 
@@ -110,6 +111,7 @@ def show_dataset(dataset_id: int, person: MayReadData, session: SessionDep) -> D
 @router.head("/datasets/{dataset_id}/files/{path:path}", response_class=Response, include_in_schema=False)
 @router.get("/datasets/{dataset_id}/files/{path:path}", response_class=Response)
 def dataset_file(dataset_id: int, path: str, person: MayReadData, session: SessionDep, request: Request) -> Response:
+    """A file of a frozen version, with `ETag` and `Range`."""
     dataset, _ = dataset_for(session, person, dataset_id)
     name = f"{dataset.name}-v{dataset.version}-{path}"
     file = listed(dataset.files, path)

@@ -103,7 +103,7 @@ def _judge(request: Request, place: _Place, order: JudgmentOrder) -> Response:
     return Response(orjson.dumps(answer), 200 if stored.replayed else 201, media_type="application/json")
 
 
-@router.post("/judgments/{judgment_id}/revise", status_code=201)
+@router.post("/judgments/{judgment_id}/revise", status_code=201, operation_id="revise_judgment")
 def revise(
     judgment_id: RowNumber,
     order: JudgmentOrder,
@@ -119,7 +119,7 @@ def revise(
     return {"judgment": stored.judgment}
 
 
-@router.post("/judgments/{judgment_id}/withdraw", status_code=201)
+@router.post("/judgments/{judgment_id}/withdraw", status_code=201, operation_id="withdraw_judgment")
 def withdraw(
     judgment_id: RowNumber, person: MayJudge, session: SessionDep, response: Response, key: Key = ""
 ) -> dict[str, Any]:

@@ -121,6 +121,7 @@ def list_projects(
 
 @router.get("/projects/{slug}")
 def show_project(slug: str, person: MayRead, session: SessionDep) -> ProjectAnswer:
+    """A project with its settings and counts; 404 also for one that is not yours."""
     project = project_for(session, person, slug)
     numbers = counts_for(session, person, [project])[project.id]
     return answer(project, numbers, tells_all=manages(session, person, project))

@@ -117,6 +117,7 @@ def list_items(
 
 @router.get("/items/{item_id}")
 def show_item(item_id: RowNumber, person: MayRead, session: SessionDep) -> WholeItemAnswer:
+    """An item with its responses and all that was said about it."""
     project = _project_of(session, person, item_id)
     return _whole(whole_item(session, project, item_id))
 

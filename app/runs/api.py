@@ -120,7 +120,7 @@ def answer(listed: Listed, findings: Sequence[Finding] | None = None) -> RunAnsw
     )
 
 
-@router.post("/runs", status_code=202)
+@router.post("/runs", status_code=202, operation_id="order_run")
 def order(given: RunOrder, person: MayTrain, session: SessionDep, response: Response) -> RunAnswer:
     """Queue a run; a trainer takes it as soon as it is free."""
     dataset = dataset_asked_for(session, person, given.dataset)
@@ -157,13 +157,14 @@ def list_runs(
 
 @router.get("/runs/{run_id}")
 def show_run(run_id: int, person: MayReadAll, session: SessionDep) -> RunAnswer:
+    """A run with what looks wrong with it, if anything does."""
     listed = listed_run(session, person, run_id)
     run = listed.run
     found = diagnose(run.method, run.settings, run.facts, run.results, sampled(session, run))
     return answer(listed, found)
 
 
-@router.patch("/runs/{run_id}")
+@router.patch("/runs/{run_id}", operation_id="label_run")
 def label(run_id: int, given: Labels, person: MayTrain, session: SessionDep) -> RunAnswer:
     """Give a run tags and a note to find it by."""
     run = label_run(session, person, run_by_id(session, person, run_id), tags=given.tags, note=given.note)

@@ -96,7 +96,7 @@ class NewPriority(BaseModel):
     priority: Priority
 
 
-@router.post("/runs/preflight", status_code=202)
+@router.post("/runs/preflight", status_code=202, operation_id="ask_preflight")
 def preflight(given: PlannedRun, person: MayTrain, session: SessionDep, response: Response) -> PreflightAnswer:
     """Have a trainer look at a run before it is ordered: token lengths, what is cut, time and memory, or why it cannot work.
 
@@ -123,7 +123,7 @@ def show_preflight(preflight_id: int, person: MayReadAll, session: SessionDep) -
     return told(asked, session.get_one(Dataset, asked.dataset_id))
 
 
-@router.post("/runs/sweep", status_code=202)
+@router.post("/runs/sweep", status_code=202, operation_id="order_sweep")
 def sweep(given: SweepOrder, person: MayTrain, session: SessionDep) -> list[RunAnswer]:
     """Queue several runs that differ in one setting or two, all of them or none, each named after its values."""
     dataset = dataset_asked_for(session, person, given.dataset)

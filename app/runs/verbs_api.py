@@ -24,21 +24,21 @@ class Extension(BaseModel):
     steps: More = None
 
 
-@router.post("/runs/{run_id}/cancel")
+@router.post("/runs/{run_id}/cancel", operation_id="cancel_run")
 def cancel(run_id: int, person: MayTrain, session: SessionDep) -> RunAnswer:
     """A queued run ends at once, a running one after its step, with the state kept that `resume` goes on from."""
     run = cancel_run(session, person, run_by_id(session, person, run_id))
     return answer(listed_run(session, person, run.id))
 
 
-@router.post("/runs/{run_id}/resume", status_code=202)
+@router.post("/runs/{run_id}/resume", status_code=202, operation_id="resume_run")
 def resume(run_id: int, person: MayTrain, session: SessionDep) -> RunAnswer:
     """A run that failed or was cancelled goes on from the last state that was kept of it, on any trainer."""
     run = resume_run(session, person, run_by_id(session, person, run_id))
     return answer(listed_run(session, person, run.id))
 
 
-@router.post("/runs/{run_id}/extend", status_code=202)
+@router.post("/runs/{run_id}/extend", status_code=202, operation_id="extend_run")
 def extend(run_id: int, given: Extension, person: MayTrain, session: SessionDep) -> RunAnswer:
     """A finished run goes on for so many more epochs or steps and publishes one more version."""
     run = extend_run(session, person, run_by_id(session, person, run_id), epochs=given.epochs, steps=given.steps)

@@ -64,8 +64,10 @@ def test_a_redirect_takes_any_letters(ada_browser: TestClient):
 
 def test_the_description_of_the_api_knows_problem_documents(nobody: TestClient, database: Engine):
     described = nobody.get("/api/v1/openapi.json").json()["paths"]["/api/v1/projects"]["post"]["responses"]
-    assert described.keys() == {"201", "4XX"}
-    assert described["4XX"]["content"].keys() == {"application/problem+json"}
+    assert described.keys() == {"201", "400", "401", "403", "404", "409", "413", "422", "429", "503"}
+    assert {kind for status in described if status != "201" for kind in described[status]["content"]} == {
+        "application/problem+json"
+    }
 
 
 def test_it_says_that_it_serves(nobody: TestClient, database: Engine):

@@ -1,0 +1,48 @@
+"""The description of the API, as generators of clients read it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from app.main import app
+
+Operation = dict[str, Any]
+
+
+def operations() -> Iterator[tuple[str, str, Operation]]:
+    for path, verbs in app.openapi()["paths"].items():
+        if path.startswith("/api/"):
+            for verb, operation in verbs.items():
+                yield path, verb, operation
+
+
+def test_it_is_openapi_3_1():
+    assert app.openapi()["openapi"].startswith("3.1")
+
+
+def test_every_operation_has_a_name_of_its_own_words_about_it_and_a_room():
+    names = [operation["operationId"] for _, _, operation in operations()]
+    assert len(names) == len(set(names))
+    assert not [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name)]
+    bare = [
+        path for path, _, one in operations() if not (one.get("summary") and one.get("description") and one.get("tags"))
+    ]
+    assert bare == []
+
+
+def test_every_operation_says_who_may_ask_and_how_it_refuses():
+    for path, verb, operation in operations():
+        assert operation["security"] == [{"token": []}], path
+        refusals = {status for status in operation["responses"] if status[0] in "45"}
+        assert {"401", "403", "429"} <= refusals, path
+        assert ("404" in refusals) >= ("{" in path), path
+        assert ("413" in refusals) == ("requestBody" in operation), (path, verb)
+        for status in refusals:
+            content = operation["responses"][status]["content"]
+            assert content == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}, path
+
+
+def test_every_reference_leads_somewhere():
+    parts = app.openapi()["components"]["schemas"]
+    named = set(re.findall(r"'#/components/schemas/([^']+)'", repr(app.openapi())))
+    assert named <= parts.keys()
