@@ -5,6 +5,7 @@
       NotAllowed          403   we know you, but your role or your token's scopes do not reach this far
       NotFound            404   no such row, or not yours: the same answer, so that rows cannot be guessed
       Conflict            409   the name is taken, the key was used for something else
+        AtWork                  another request with its Idempotency-Key is; says when to come back
       TooLarge            413   more than this server takes in one request
       TooManyTries        429   too many passwords in a short time; says how long to wait
       TooManyRequests     429   a token has used up its requests for the minute; says how long to wait
@@ -62,6 +63,14 @@ class NotFound(Mistake):
 class Conflict(Mistake):
     status = 409
     title = marked("Already there")
+
+
+class AtWork(Conflict):
+    title = marked("Not done yet")
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class TooLarge(Mistake):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from app import access
+from app import access, idempotency
 from app.checkpoints import deletion
 from app.db import work_unit
 from app.doorbell import celery
@@ -28,6 +28,7 @@ PARTS: tuple[Callable[[Session], int], ...] = (
     preflight.ring_for_waiting_preflights,
     preflight.forget_old_preflights,
     access.forget_ended_sessions,
+    idempotency.forget_old,
     attempts.forget_old,
     deletion.forget_files,
 )

@@ -15,6 +15,7 @@ from app.datasets.service import freeze
 from app.db import SessionDep
 from app.download_counts import count
 from app.downloads import download, listed
+from app.idempotency import once
 from app.keyset import After, Limit, cut, link_next
 from app.models import Dataset
 from app.projects.queries import managed_project
@@ -68,6 +69,7 @@ def answer(dataset: Dataset, project: str) -> DatasetAnswer:
 
 
 @router.post("/projects/{slug}/datasets", status_code=201)
+@once
 def freeze_dataset(
     slug: str, order: Order, person: MayExport, session: SessionDep, response: Response
 ) -> DatasetAnswer:

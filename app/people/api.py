@@ -10,6 +10,7 @@ from app.access import MayRunPlace
 from app.db import SessionDep
 from app.errors import Conflict
 from app.forms import RowNumber
+from app.idempotency import once
 from app.keyset import After, Limit, cut, link_next
 from app.language import gettext as _
 from app.models import Invitation, User
@@ -121,6 +122,7 @@ def list_people(
 
 
 @router.post("/people", status_code=201)
+@once
 def add_person(new: NewPerson, person: MayRunPlace, session: SessionDep, response: Response) -> PersonWithPassword:
     """Make an account; 409 when the address has one. Inviting by a link lets people choose their own password."""
     del person
@@ -152,6 +154,7 @@ def change_person(user_id: RowNumber, changes: PersonChanges, person: MayRunPlac
 
 
 @router.post("/people/{user_id}/password", status_code=201)
+@once
 def set_password(
     user_id: RowNumber, new: NewPassword, person: MayRunPlace, session: SessionDep, response: Response
 ) -> PersonWithPassword:
@@ -176,6 +179,7 @@ def list_admin_links(
 
 
 @router.post("/invitations", status_code=201)
+@once
 def make_admin_link(
     new: NewAdminLink, person: MayRunPlace, session: SessionDep, request: Request, response: Response
 ) -> MadeAdminLink:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.access import MayAdminister, MayRead, MayRunPlace
 from app.db import SessionDep
+from app.idempotency import once
 from app.keyset import After, Limit, cut, link_next
 from app.models import Project
 from app.projects import reservations
@@ -103,6 +104,7 @@ def answer(project: Project, numbers: Counts, *, tells_all: bool = True) -> Proj
 
 
 @router.post("/projects", status_code=201)
+@once
 def add_project(new: NewProject, person: MayRunPlace, session: SessionDep) -> ProjectAnswer:
     """409 when the slug is taken."""
     return answer(create_project(session, person, **new.model_dump()), Counts())

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from app.access import MayAdminister, MayRead
 from app.db import SessionDep
 from app.forms import RowNumber
+from app.idempotency import once
 from app.keyset import After, Limit, cut, link_next
 from app.models import Invitation, Membership, User
 from app.people import invitations
@@ -114,6 +115,7 @@ def list_members(
 
 
 @router.post("/projects/{slug}/members", status_code=201)
+@once
 def add_member(slug: str, new: NewMember, person: MayAdminister, session: SessionDep) -> MemberAnswer:
     """Let somebody with an account in; 404 when there is none. A manager who is added as an annotator stays one."""
     project = managed_project(session, person, slug)
@@ -156,6 +158,7 @@ def list_invitations(
 
 
 @router.post("/projects/{slug}/invitations", status_code=201)
+@once
 def make_invitation(
     slug: str, new: NewInvitation, person: MayAdminister, session: SessionDep, request: Request, response: Response
 ) -> MadeInvitation:

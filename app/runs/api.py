@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.access import MayReadAll, MayTrain
 from app.datasets.queries import dataset_asked_for
 from app.db import SessionDep
+from app.idempotency import once
 from app.keyset import After, Limit, cut, link_next
 from app.runs.diagnosis import Finding, diagnose
 from app.runs.labels import label_run
@@ -121,6 +122,7 @@ def answer(listed: Listed, findings: Sequence[Finding] | None = None) -> RunAnsw
 
 
 @router.post("/runs", status_code=202, operation_id="order_run")
+@once
 def order(given: RunOrder, person: MayTrain, session: SessionDep, response: Response) -> RunAnswer:
     """Queue a run; a trainer takes it as soon as it is free."""
     dataset = dataset_asked_for(session, person, given.dataset)

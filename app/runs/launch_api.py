@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.access import MayReadAll, MayTrain
 from app.datasets.queries import dataset_asked_for
 from app.db import SessionDep
+from app.idempotency import once
 from app.models import Dataset, Preflight, Run
 from app.runs.api import Priority, RunAnswer, RunOrder
 from app.runs.api import answer as run_answer
@@ -97,6 +98,7 @@ class NewPriority(BaseModel):
 
 
 @router.post("/runs/preflight", status_code=202, operation_id="ask_preflight")
+@once
 def preflight(given: PlannedRun, person: MayTrain, session: SessionDep, response: Response) -> PreflightAnswer:
     """Have a trainer look at a run before it is ordered: token lengths, what is cut, time and memory, or why it cannot work.
 
@@ -124,6 +126,7 @@ def show_preflight(preflight_id: int, person: MayReadAll, session: SessionDep) -
 
 
 @router.post("/runs/sweep", status_code=202, operation_id="order_sweep")
+@once
 def sweep(given: SweepOrder, person: MayTrain, session: SessionDep) -> list[RunAnswer]:
     """Queue several runs that differ in one setting or two, all of them or none, each named after its values."""
     dataset = dataset_asked_for(session, person, given.dataset)
@@ -142,6 +145,7 @@ def sweep(given: SweepOrder, person: MayTrain, session: SessionDep) -> list[RunA
 
 
 @router.post("/runs/{run_id}/again", status_code=202)
+@once
 def order_again(run_id: int, given: Changes, person: MayTrain, session: SessionDep, response: Response) -> RunAnswer:
     """Queue a run like this one, with changes: the same order through the same checks."""
     like = run_by_id(session, person, run_id)

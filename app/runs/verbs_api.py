@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.access import MayTrain
 from app.db import SessionDep
+from app.idempotency import once
 from app.runs.api import RunAnswer, answer
 from app.runs.queries import listed_run, run_by_id
 from app.runs.verbs import cancel_run, extend_run, resume_run
@@ -32,6 +33,7 @@ def cancel(run_id: int, person: MayTrain, session: SessionDep) -> RunAnswer:
 
 
 @router.post("/runs/{run_id}/resume", status_code=202, operation_id="resume_run")
+@once
 def resume(run_id: int, person: MayTrain, session: SessionDep) -> RunAnswer:
     """A run that failed or was cancelled goes on from the last state that was kept of it, on any trainer."""
     run = resume_run(session, person, run_by_id(session, person, run_id))
@@ -39,6 +41,7 @@ def resume(run_id: int, person: MayTrain, session: SessionDep) -> RunAnswer:
 
 
 @router.post("/runs/{run_id}/extend", status_code=202, operation_id="extend_run")
+@once
 def extend(run_id: int, given: Extension, person: MayTrain, session: SessionDep) -> RunAnswer:
     """A finished run goes on for so many more epochs or steps and publishes one more version."""
     run = extend_run(session, person, run_by_id(session, person, run_id), epochs=given.epochs, steps=given.steps)

@@ -1,6 +1,7 @@
 """Every route as every caller: who is let in, who is refused, and who is not even told that something is there.
 
-A new route must be given its line in `ROUTES`; `access.py` has the table in words.
+A new route must be given its line in `ROUTES`; `access.py` has the table in words. One that makes something takes an
+Idempotency-Key too: `test_every_creation.py`.
 """
 
 from dataclasses import dataclass, field
