@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from app import embedded, keys, upkeep
-from app.errors import Mistake, NotFound
+from app import embedded, hooks, keys, upkeep
+from app.errors import Mistake
 from app.settings import get_settings
 
 if TYPE_CHECKING:
@@ -47,17 +47,9 @@ def connected() -> "Iterator[Session]":
 
 def first_admin(session: "Session") -> "Person":
     """Whoever owns this machine acts as its first admin."""
-    from sqlalchemy import select
+    from app.people import queries
 
-    from app.access import Person
-    from app.models import User
-
-    user = session.scalars(
-        select(User).where(User.role == "admin", User.disabled_at.is_(None)).order_by(User.id)
-    ).first()
-    if user is None:
-        raise NotFound("there is no admin yet; add one with `tiebreak user add EMAIL --role admin`")
-    return Person(user.id, user.name, user.role)
+    return queries.first_admin(session)
 
 
 # --- servers
@@ -243,7 +235,7 @@ def demo(data: Path | None) -> None:
 
 # --- upkeep
 
-for command in (keys.token, *upkeep.ALL):
+for command in (keys.token, hooks.webhook, *upkeep.ALL):
     main.add_command(command)
 
 

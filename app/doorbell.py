@@ -23,6 +23,7 @@ QUEUES = {
     "runs.train": "train",
     "runs.preflight": "quick",
     "app.sweep": "app",
+    "webhooks.deliver": "app",
 }
 SWEEP_EVERY_S = 10.0
 _PENDING = "doorbells"

@@ -17,6 +17,7 @@ from app.doorbell import celery
 from app.people import attempts
 from app.queue import service as queue
 from app.runs import leases, preflight
+from app.webhooks import counting, delivering, ownership
 
 PARTS: tuple[Callable[[Session], int], ...] = (
     queue.expire,
@@ -31,6 +32,10 @@ PARTS: tuple[Callable[[Session], int], ...] = (
     idempotency.forget_old,
     attempts.forget_old,
     deletion.forget_files,
+    ownership.switch_off_orphans,
+    counting.tell_counts,
+    delivering.ring_for_due,
+    delivering.forget_old,
 )
 _log = logging.getLogger(__name__)
 
@@ -49,3 +54,11 @@ def do(part: Callable[[Session], int]) -> int:
     """One portion of a part; 0 when nothing is left."""
     with work_unit() as session:
         return part(session)
+
+
+@celery.task(name="webhooks.deliver")
+def deliver(row_id: int) -> None:
+    """Send a portion of what is due, and ring again while there is more: the sweep has its turn in between."""
+    del row_id  # it only says that there is something
+    if delivering.send_due():
+        do(delivering.ring_for_due)

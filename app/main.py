@@ -49,6 +49,8 @@ from app.runs import verbs_views as runs_verbs_views
 from app.runs import views as runs_views
 from app.runs import watch as runs_watch
 from app.settings import ROOT
+from app.webhooks import api as webhooks_api
+from app.webhooks import views as webhooks_views
 
 # The rooms, in the order of the sentence: their JSON routes and their pages. Routes are looked for in their order, so what
 # every key press waits for comes first of all.
@@ -74,6 +76,7 @@ API: tuple[APIRouter, ...] = (
     runs_verbs_api.router,
     checkpoints_api.router,
     audit.api,
+    webhooks_api.router,
 )
 PAGES: tuple[APIRouter, ...] = (
     judgments_views.direct,
@@ -100,6 +103,7 @@ PAGES: tuple[APIRouter, ...] = (
     runs_verbs_views.router,
     checkpoints_views.router,
     audit.router,
+    webhooks_views.router,
 )
 # What unmodified clients of the Hugging Face Hub ask for, at the addresses where they ask for it.
 HUB: tuple[APIRouter, ...] = (hub_api.router, hub_files.router)

@@ -5,6 +5,7 @@
 
 import re
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +63,11 @@ class Settings(BaseSettings):
         ge=0,
         le=1_000_000_000,
         description="Requests a minute for each token that has no limit of its own; 0 for no limit.",
+    )
+    webhook_targets: str = Field(
+        default="public",
+        alias="WEBHOOK_TARGETS",
+        description="Where webhooks may go: public addresses, networks besides such as 10.0.0.0/8,fd00::/8, or any (docs/webhooks.md).",
     )
     model_folders: str = Field(
         default="",
@@ -136,6 +142,23 @@ class Settings(BaseSettings):
         if self.nodes > 1 and self.train_slots > 1:
             raise ValueError("NODES needs TRAIN_SLOTS=1: runs that share their machines would meet in one place")
         return self
+
+    @model_validator(mode="after")
+    def _knows_its_networks(self) -> "Settings":
+        try:
+            _ = self.webhook_networks
+        except ValueError as problem:
+            words = "WEBHOOK_TARGETS is public, any, or networks parted by commas such as 10.0.0.0/8,fd00::/8"
+            raise ValueError(f"{words}: {problem}") from problem
+        return self
+
+    @property
+    def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Those that webhooks may go to besides public addresses."""
+        if self.webhook_targets == "any":
+            return ip_network("0.0.0.0/0"), ip_network("::/0")
+        named = (part.strip() for part in self.webhook_targets.split(","))
+        return tuple(ip_network(part) for part in named if part not in {"", "public"})
 
     @property
     def storage(self) -> str:

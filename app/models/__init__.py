@@ -7,6 +7,7 @@ from app.models.browser_session import BrowserSession
 from app.models.checkpoint import Checkpoint
 from app.models.checkpoint_alias import CheckpointAlias
 from app.models.dataset import Dataset
+from app.models.delivery import Delivery
 from app.models.download_count import DownloadCount
 from app.models.invitation import Invitation
 from app.models.item import Item
@@ -31,6 +32,8 @@ from app.models.table import Table
 from app.models.token_window import TokenWindow
 from app.models.trainer import Trainer
 from app.models.user import User
+from app.models.webhook import Webhook
+from app.models.webhook_count import WebhookCount
 
 __all__ = [
     "ApiToken",
@@ -40,6 +43,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointAlias",
     "Dataset",
+    "Delivery",
     "DownloadCount",
     "Invitation",
     "Item",
@@ -64,4 +68,6 @@ __all__ = [
     "TokenWindow",
     "Trainer",
     "User",
+    "Webhook",
+    "WebhookCount",
 ]

@@ -55,6 +55,16 @@ def _told(session: Session, accounts: Select[User, Any]) -> Sequence[Account]:
     return [Account(user, sorted((slug, role) for slug, role in projects or ())) for user, projects in rows]
 
 
+def first_admin(session: Session) -> Person:
+    """Whoever owns this machine, as far as its commands are concerned."""
+    user = session.scalars(
+        select(User).where(User.role == "admin", User.disabled_at.is_(None)).order_by(User.id)
+    ).first()
+    if user is None:
+        raise NotFound("there is no admin yet; add one with `tiebreak user add EMAIL --role admin`")
+    return Person(user.id, user.name, user.role)
+
+
 def memberships(session: Session, user_id: int) -> Sequence[tuple[str, str, str]]:
     """Slug, name and role of the projects that somebody is a member of."""
     rows = session.execute(

@@ -17,30 +17,37 @@ class Deed:
 
 
 def told(audit: Audit, name: str | None) -> Deed:
-    return Deed(audit.at, name or _("the command line"), _words(audit.action, audit.subject, audit.detail))
+    nobody = _("by itself") if audit.action == "webhook.switched_off" else _("the command line")
+    return Deed(audit.at, name or nobody, _words(audit.action, audit.subject, audit.detail))
 
 
 def _words(action: str, subject: str, detail: Mapping[str, Any]) -> str:
     """An action that has no words yet is shown by its name."""
     who = str(detail.get("name") or detail.get("user") or "")
     role = _role(str(detail.get("role", "")))
-    sentences = _of_items(detail, who) | {
-        "project.created": _("made the project"),
-        "project.changed": _("changed: %(fields)s", fields=_changes(detail)),
-        "member.added": _("added %(who)s as %(role)s", who=who, role=role),
-        "member.role_changed": _("made %(who)s %(role)s", who=who, role=role),
-        "member.removed": _("took %(who)s out", who=who),
-        "invitation.made": _("made a link for %(who)s, as %(role)s", who=detail.get("for") or _("somebody"), role=role),
-        "invitation.revoked": _("revoked the link for %(who)s", who=detail.get("for") or _("somebody")),
-        "invitation.accepted": _("came in by a link, as %(role)s", role=role),
-        "items.imported": _(
-            "imported %(source)s; new items: %(items)s, judgments: %(judgments)s",
-            source=detail.get("source", ""),
-            items=detail.get("imported", 0),
-            judgments=detail.get("judgments", 0),
-        ),
-        "dataset.frozen": _("froze %(name)s", name=subject),
-    }
+    sentences = (
+        _of_items(detail, who)
+        | _of_webhooks(detail)
+        | {
+            "project.created": _("made the project"),
+            "project.changed": _("changed: %(fields)s", fields=_changes(detail)),
+            "member.added": _("added %(who)s as %(role)s", who=who, role=role),
+            "member.role_changed": _("made %(who)s %(role)s", who=who, role=role),
+            "member.removed": _("took %(who)s out", who=who),
+            "invitation.made": _(
+                "made a link for %(who)s, as %(role)s", who=detail.get("for") or _("somebody"), role=role
+            ),
+            "invitation.revoked": _("revoked the link for %(who)s", who=detail.get("for") or _("somebody")),
+            "invitation.accepted": _("came in by a link, as %(role)s", role=role),
+            "items.imported": _(
+                "imported %(source)s; new items: %(items)s, judgments: %(judgments)s",
+                source=detail.get("source", ""),
+                items=detail.get("imported", 0),
+                judgments=detail.get("judgments", 0),
+            ),
+            "dataset.frozen": _("froze %(name)s", name=subject),
+        }
+    )
     return sentences.get(action, action)
 
 
@@ -63,6 +70,21 @@ def _of_items(detail: Mapping[str, Any], who: str) -> dict[str, str]:
         if detail.get("training")
         else _("made item %(item)s a hidden check with a known answer", item=item),
         "item.made_ordinary": _("made item %(item)s ordinary", item=item),
+    }
+
+
+def _of_webhooks(detail: Mapping[str, Any]) -> dict[str, str]:
+    told = {"id": detail.get("webhook"), "server": detail.get("server", "")}
+    return {
+        "webhook.made": _("made webhook %(id)s, which tells %(server)s", **told),
+        "webhook.changed": _("changed webhook %(id)s, which tells %(server)s", **told),
+        "webhook.paused": _("paused webhook %(id)s", **told),
+        "webhook.activated": _("activated webhook %(id)s", **told),
+        "webhook.switched_off": _("webhook %(id)s was switched off", **told),
+        "webhook.secret_rotated": _("gave webhook %(id)s a new secret", **told),
+        "webhook.tested": _("sent a test to webhook %(id)s", **told),
+        "webhook.sent_again": _("had webhook %(id)s send again: %(n)s", n=detail.get("deliveries"), **told),
+        "webhook.deleted": _("deleted webhook %(id)s, which told %(server)s", **told),
     }
 
 

@@ -1,6 +1,6 @@
 """Questions about projects."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import LiteralString
 
@@ -169,12 +169,7 @@ def counts(session: Session, projects: Sequence[Project]) -> dict[int, Counts]:
         Item.wanted > 0,
     )
     leased = _numbers(session, Assignment.project_id, *lent)
-    judged = (among(Judgment.project_id, ids), Judgment.is_current, ~Judgment.withdrawn)
-    judgments = _numbers(session, Judgment.project_id, *judged)
-    slotless = or_(Item.gold.is_not(None), Item.repeat_of.is_not(None))
-    beside = _numbers(
-        session, Judgment.project_id, *judged, among(Item.project_id, ids), Judgment.item_id == Item.id, slotless
-    )
+    judgments = judgments_given(session, ids)
     tuples = _numbers(session, Preference.project_id, among(Preference.project_id, ids), Preference.is_current)
     found = {key: [int(number) for number in numbers] for key, *numbers in of_items}
     told = {}
@@ -185,10 +180,26 @@ def counts(session: Session, projects: Sequence[Project]) -> dict[int, Counts]:
             open=open_items,
             wanted=wanted,
             counted=taken - leased.get(key, 0),
-            judgments=judgments.get(key, 0) - beside.get(key, 0),
+            judgments=judgments[key],
             tuples=tuples.get(key, 0),
         )
     return told
+
+
+def judgments_given(session: Session, project_ids: Collection[int]) -> dict[int, int]:
+    """By project id: those in force, gold and repeats left out."""
+    judged = (among(Judgment.project_id, project_ids), Judgment.is_current, ~Judgment.withdrawn)
+    given = _numbers(session, Judgment.project_id, *judged)
+    slotless = or_(Item.gold.is_not(None), Item.repeat_of.is_not(None))
+    beside = _numbers(
+        session,
+        Judgment.project_id,
+        *judged,
+        among(Item.project_id, project_ids),
+        Judgment.item_id == Item.id,
+        slotless,
+    )
+    return {key: given.get(key, 0) - beside.get(key, 0) for key in project_ids}
 
 
 def _numbers(
@@ -257,7 +268,7 @@ def history(session: Session, project: Project, *, after: int | None, limit: int
     """
     frozen = select(Dataset.name + " v" + cast(Dataset.version, Text)).where(Dataset.project_id == project.id)
     ours = or_(
-        and_(Audit.subject == project.slug, Audit.action.in_(ACTIONS)),
+        and_(Audit.subject == project.slug, or_(Audit.action.in_(ACTIONS), Audit.action.startswith("webhook."))),
         and_(Audit.subject.in_(frozen), Audit.action == "dataset.frozen"),
     )
     statement = select(Audit, User.name).outerjoin(User, User.id == Audit.user_id).where(ours)

@@ -14,7 +14,7 @@ from app.checkpoints import aliases
 from app.imports.service import import_file
 from app.judgments import service as judgments
 from app.kinds import Verdict
-from app.models import Assignment, Judgment, Project, Run, RunMetric, RunTest, RunWatch, User
+from app.models import Assignment, Delivery, Judgment, Project, Run, RunMetric, RunTest, RunWatch, User, Webhook
 from app.people import invitations
 from app.people import service as people
 from app.queue.service import claim
@@ -61,7 +61,43 @@ def fill(ada: User, ben: User) -> dict[str, str]:
         secret = invitations.invite(session, asking, everyday, role="annotator", note="Dora from the library")
         _judged_lately(session, everyday)
         rows = {"join": f"/join/{secret}", "import_result": f"/projects/everyday/imports/{imported}"}
-        return rows | _read(session, ada, ben) | _train(session)
+        return rows | _read(session, ada, ben) | _train(session) | _tell(session, ada, everyday)
+
+
+def _tell(session: Session, ada: User, project: Project) -> dict[str, str]:
+    """A webhook that fails, with deliveries in every state, and one that was switched off."""
+    hook = Webhook(
+        project_id=project.id,
+        name="Nightly training",
+        url="https://a-rather-long-name-of-a-server.department.example.org/hooks/tiebreak?key=0123456789abcdef",
+        events=["judgments.reached", "dataset.ready"],
+        judgment_counts=[100, 5000],
+        judgments_every=1000,
+        secret=b"",
+        owner_id=ada.id,
+        failing_since=datetime.now(UTC) - timedelta(hours=9),
+    )
+    off = Webhook(url="https://example.org/", events=["run.finished"], secret=b"", owner_id=ada.id, state="off")
+    off.off_reason = "failing"
+    session.add_all((hook, off))
+    session.flush()
+    data = {"id": 1, "name": "everyday", "version": 3, "project": "everyday"}
+    for state, told in (
+        ("delivered", {"status_code": 204, "duration_ms": 83, "attempts": 1}),
+        ("given_up", {"error": "unreachable", "error_detail": "Connection refused", "attempts": 12}),
+        ("waiting", {"status_code": 503, "duration_ms": 9310, "attempts": 3, "error": "status"}),
+    ):
+        row = Delivery(webhook_id=hook.id, event="dataset.ready", data=data, state=state, **told)
+        row.due_at = datetime.now(UTC) + timedelta(hours=2)
+        session.add(row)
+    counted = {"project": "everyday", "count": 5000, "judgments": 5003}
+    session.add(Delivery(webhook_id=hook.id, event="judgments.reached", data=counted))
+    session.flush()
+    return {
+        "webhook": f"/webhooks/{hook.id}",
+        "webhook_change": f"/webhooks/{hook.id}/change",
+        "webhook_off": f"/webhooks/{off.id}",
+    }
 
 
 def _read(session: Session, ada: User, ben: User) -> dict[str, str]:

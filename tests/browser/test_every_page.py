@@ -48,6 +48,8 @@ ADAS = {
     "audit": "/audit",
     "account": "/account",
     "tokens": "/tokens",
+    "webhooks": "/webhooks",
+    "webhook_new": "/webhooks/new?project=everyday",
 }
 # Routes that answer with no page of their own.
 PARTS = {
@@ -60,6 +62,8 @@ PARTS = {
     "/runs/new/launch_form": "part of /runs/new",
     "/runs/preflight/{preflight_id}": "part of /runs/new",
     "/runs/{run_id}/progress": "part of /runs/{run_id}",
+    "/webhooks/{webhook_id}/deliveries": "part of /webhooks/{webhook_id}",
+    "/webhooks/{webhook_id}/secret": "leads to /webhooks/{webhook_id}",
 }
 # What readers may set for themselves (WCAG 1.4.12).
 SPACED = """

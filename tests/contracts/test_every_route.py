@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from app import db
 from app.imports.service import ACTION as IMPORTED
 from app.main import API, HUB, PAGES
-from app.models import Audit, CheckpointAlias, Invitation, Item, Membership, User
+from app.models import Audit, CheckpointAlias, Delivery, Invitation, Item, Membership, User, Webhook
 from app.models.api_token import SCOPES
 from app.storage import store_file
 from tests import trained
@@ -137,6 +137,23 @@ PROGRAMS = {
         "admins", "/checkpoints/pairs-dpo/aliases/production", "train", {"version": 1}
     ),
     "DELETE /checkpoints/{name}/aliases/{alias}": Line("admins", "/checkpoints/pairs-dpo/aliases/candidate", "train"),
+    "GET /webhooks": Line("everybody", "/webhooks", "read"),
+    "POST /webhooks": Line(
+        "data", "/webhooks", "admin", {"url": "http://127.0.0.1/", "events": ["dataset.ready"], "project": "words"}
+    ),
+    "GET /webhooks/{webhook_id}": Line("sets", "/webhooks/{webhook}", "read"),
+    "PATCH /webhooks/{webhook_id}": Line("data", "/webhooks/{webhook}", "admin", {"name": "another"}),
+    "DELETE /webhooks/{webhook_id}": Line("data", "/webhooks/{other_webhook}", "admin"),
+    "POST /webhooks/{webhook_id}/secret": Line("data", "/webhooks/{webhook}/secret", "admin"),
+    "POST /webhooks/{webhook_id}/test": Line("data", "/webhooks/{webhook}/test", "admin"),
+    "GET /webhooks/{webhook_id}/deliveries": Line("sets", "/webhooks/{webhook}/deliveries", "read"),
+    "GET /webhooks/{webhook_id}/deliveries/{delivery_id}": Line(
+        "sets", "/webhooks/{webhook}/deliveries/{delivery}", "read"
+    ),
+    "POST /webhooks/{webhook_id}/deliveries/send": Line("data", "/webhooks/{webhook}/deliveries/send", "admin"),
+    "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/send": Line(
+        "data", "/webhooks/{webhook}/deliveries/{delivery}/send", "admin"
+    ),
 }
 OPEN_PAGES = {
     "GET /join/{secret}",
@@ -228,6 +245,22 @@ BROWSERS = {
     "POST /checkpoints/{checkpoint_id}/aliases": Line("admins", "/checkpoints/{checkpoint}/aliases"),
     "POST /checkpoints/{checkpoint_id}/aliases/remove": Line("admins", "/checkpoints/{checkpoint}/aliases/remove"),
     "POST /checkpoints/{checkpoint_id}/delete": Line("admins", "/checkpoints/{checkpoint}/delete"),
+    "GET /webhooks": Line("who manages something", "/webhooks"),
+    "GET /webhooks/new": Line("who manages something", "/webhooks/new"),
+    "POST /webhooks": Line("who manages something", "/webhooks", body={"project": "words"}),
+    "GET /webhooks/{webhook_id}": Line("data", "/webhooks/{webhook}"),
+    "GET /webhooks/{webhook_id}/deliveries": Line("data", "/webhooks/{webhook}/deliveries"),
+    "GET /webhooks/{webhook_id}/change": Line("data", "/webhooks/{webhook}/change"),
+    "POST /webhooks/{webhook_id}/change": Line("data", "/webhooks/{webhook}/change"),
+    "POST /webhooks/{webhook_id}/state": Line("data", "/webhooks/{webhook}/state"),
+    "GET /webhooks/{webhook_id}/secret": Line("data", "/webhooks/{webhook}/secret"),
+    "POST /webhooks/{webhook_id}/secret": Line("data", "/webhooks/{webhook}/secret"),
+    "POST /webhooks/{webhook_id}/test": Line("data", "/webhooks/{webhook}/test"),
+    "POST /webhooks/{webhook_id}/delete": Line("data", "/webhooks/{other_webhook}/delete"),
+    "POST /webhooks/{webhook_id}/deliveries/send": Line("data", "/webhooks/{webhook}/deliveries/send"),
+    "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/send": Line(
+        "data", "/webhooks/{webhook}/deliveries/{delivery}/send"
+    ),
 }
 
 
@@ -299,6 +332,15 @@ def place(ada: User, ben: User, cleo: User, tmp_path: Path) -> Place:
         session.flush()
         numbers["to_admins"] = to_admins.id
         numbers["invitation"] = link.id
+        for name in ("webhook", "other_webhook"):
+            hook = Webhook(project_id=words.id, url="http://127.0.0.1/", events=[], secret=b"", owner_id=ada.id)
+            session.add(hook)
+            session.flush()
+            numbers[name] = hook.id
+        delivery = Delivery(webhook_id=numbers["webhook"], event="webhook.test", data={"id": 1})
+        session.add(delivery)
+        session.flush()
+        numbers["delivery"] = delivery.id
         numbers["item"] = session.scalars(select(func.min(Item.id)).where(Item.project_id == words.id)).one()
     people = {"stranger": cleo, "annotator": ben, "other_manager": eric, "manager": dora, "admin": ada}
     return Place(people, numbers)
