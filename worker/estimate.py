@@ -19,15 +19,17 @@ from typing import Any
 
 import torch
 
+from app.settings import get_settings
 from worker import midway
 from worker.answers import ANSWERS_AT_ONCE, MOST_TOKENS, greedy, prompts_of
 from worker.batches import EncodedGroup
 from worker.evaluate import measure, with_reference
 from worker.groups import Group
+from worker.keep import states_every
 from worker.memory import ADAMW_NUMBERS, NUMBER_BYTES, available_bytes, held_bytes, learning_numbers, peak_bytes
 from worker.memory import weights_bytes as bytes_of_weights
 from worker.methods import NO_REFERENCE, Method
-from worker.methods.settings import IMPORTED, Training
+from worker.methods.settings import IMPORTED, LAST, Training
 from worker.policy import Model, logp, rewards
 from worker.processes import plain
 from worker.steps import CLIP_NORM, accumulate, count_steps
@@ -115,16 +117,27 @@ def seconds(
         asked += train
     looks = midway.looks(run.settings.evaluate_every, steps)
     seen = looks * held * min(1.0, midway.GROUPS / max(1, run.n_held_out))
+    kept = kept_states(run.settings, steps, steps * step_s)
+    state_s = NUMBER_BYTES * (1 + ADAMW_NUMBERS) * learning_numbers(model) / PUBLISHED_PER_S
+    worth_s = held * passed_s if run.settings.best_by != LAST else 0.0
     parts = {
         "start": run.start_s,
         "reference": asked * passed_s,
         "training": steps * step_s,
+        "keeping": kept * (state_s + worth_s),
         "midway": seen * passed_s + sampling,
         "measuring": 2 * (held * passed_s + answering),
         "publishing": PUBLISHING_S + NUMBER_BYTES * model.n_parameters / PUBLISHED_PER_S,
     }
     told = {"steps": steps, "tokens_per_step": tokens_per_step, "seconds_per_step": step_s}
     return told | {"seconds": sum(parts.values()), "parts": parts}
+
+
+def kept_states(settings: Training, steps: int, training_s: float) -> int:
+    """How many states a run keeps on its way: so many steps apart, or so many seconds, and one after the last step."""
+    if every := states_every(settings):
+        return math.ceil(steps / every)
+    return int(training_s / get_settings().resume_every_s) + 1
 
 
 def size(model: Model, groups: Sequence[EncodedGroup]) -> int:

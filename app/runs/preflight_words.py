@@ -11,7 +11,7 @@ from app.models import Preflight
 from app.pages import number, percent, size, span
 
 FEW_STEPS = 10
-PARTS = ("start", "reference", "training", "midway", "measuring", "publishing")
+PARTS = ("start", "reference", "training", "keeping", "midway", "measuring", "publishing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ def _parts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
         "start": _("Starting, loading, counting tokens"),
         "reference": _("Measuring the reference"),
         "training": _("Training"),
+        "keeping": _("Keeping its states"),
         "midway": _("Looking at it midway"),
         "measuring": _("Measuring before and after"),
         "publishing": _("Publishing"),

@@ -16,6 +16,8 @@ from tests.small import TEXTS, network
 from tests.trained import make_dataset, make_preflight
 from tests.worker.test_train import ROWS, Json
 from worker import estimate, preflight, starter
+from worker.estimate import kept_states
+from worker.methods import read_settings, sft
 
 Ask = Callable[..., int]
 SMALL = {"max_steps": 3, "groups_per_step": 8, "seed": 1}
@@ -76,6 +78,7 @@ def test_it_tells_lengths_steps_time_and_memory(claimed: Ask):
     assert answer["time"]["steps"] == 8
     assert answer["time"]["seconds"] == pytest.approx(sum(answer["time"]["parts"].values()))
     assert answer["time"]["parts"]["midway"] > 0
+    assert answer["time"]["parts"]["keeping"] > 0
     assert answer["memory"]["fits"]
     assert answer["memory"]["bytes"] > sum(answer["memory"][part] for part in ("weights", "gradients", "optimizer"))
     assert answer["memory"]["weights"] == 4 * answer["parameters"]
@@ -160,3 +163,20 @@ def test_it_refuses_a_length_that_no_group_has(claimed: Ask, folder: Any):
 def test_it_writes_nothing_once_somebody_else_has_it(claimed: Ask):
     told = looked(claimed(), attempt=2)
     assert (told.state, told.answer) == ("running", {})
+
+
+@pytest.mark.parametrize(
+    ("told", "n_kept"),
+    [
+        ({}, 1),
+        ({"save_steps": 10}, 10),
+        ({"save_steps": 30}, 4),
+        ({"save_steps": 1000}, 1),
+    ],
+)
+def test_it_counts_the_states_that_a_run_of_a_hundred_steps_keeps(told: dict[str, int], n_kept: int):
+    assert kept_states(read_settings(sft, told), 100, 60.0) == n_kept
+
+
+def test_a_run_of_hours_keeps_a_state_every_few_minutes():
+    assert kept_states(read_settings(sft, {}), 100, 3600.0) == 3600 // get_settings().resume_every_s + 1
