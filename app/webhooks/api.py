@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.access import MayAdminister, MayRead
 from app.db import SessionDep
 from app.forms import RowNumber
+from app.idempotency import once
 from app.keyset import After, Limit, cut, link_next
 from app.models import Delivery
 from app.people.views import shown_once
@@ -165,6 +166,7 @@ def list_webhooks(
 
 
 @router.post("/webhooks", status_code=201)
+@once
 def make_webhook(new: NewWebhook, person: MayAdminister, session: SessionDep, response: Response) -> MadeWebhook:
     """Have an address told what happens in a project, or in the whole place. The answer holds its secret, once."""
     project = managed_project(session, person, new.project) if new.project is not None else None
@@ -201,7 +203,8 @@ def delete_webhook(webhook_id: RowNumber, person: MayAdminister, session: Sessio
     service.delete_webhook(session, person, queries.webhook_for(session, person, webhook_id))
 
 
-@router.post("/webhooks/{webhook_id}/secret")
+@router.post("/webhooks/{webhook_id}/secret", status_code=201)
+@once
 def rotate_secret(
     webhook_id: RowNumber, person: MayAdminister, session: SessionDep, response: Response, new: NewSecret | None = None
 ) -> SecretAnswer:
@@ -213,6 +216,7 @@ def rotate_secret(
 
 
 @router.post("/webhooks/{webhook_id}/test", status_code=202)
+@once
 def send_test(webhook_id: RowNumber, person: MayAdminister, session: SessionDep) -> DeliveryAnswer:
     """Send `webhook.test` once, whatever its state; the delivery says within seconds what became of it."""
     webhook = queries.webhook_for(session, person, webhook_id)
@@ -248,6 +252,7 @@ def show_delivery(
 
 
 @router.post("/webhooks/{webhook_id}/deliveries/send", status_code=202)
+@once
 def send_given_up(webhook_id: RowNumber, person: MayAdminister, session: SessionDep) -> SentAgain:
     """Try all again that were given up, for a receiver that is there again."""
     webhook = queries.webhook_for(session, person, webhook_id)
@@ -255,6 +260,7 @@ def send_given_up(webhook_id: RowNumber, person: MayAdminister, session: Session
 
 
 @router.post("/webhooks/{webhook_id}/deliveries/{delivery_id}/send", status_code=202)
+@once
 def send_again(
     webhook_id: RowNumber, delivery_id: RowNumber, person: MayAdminister, session: SessionDep
 ) -> DeliveryAnswer:

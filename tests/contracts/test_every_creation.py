@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app import db
 from app.idempotency import REPLAYED
 from app.main import API
-from app.models import KeptAnswer, RunKeep, Table, User
+from app.models import Delivery, KeptAnswer, RunKeep, Table, User, Webhook
 from app.models.api_token import SCOPES
 from app.models.token_window import TokenWindow
 from tests.conftest import token_client
@@ -36,6 +36,11 @@ CREATIONS: dict[str, tuple[str, dict[str, Any] | None]] = {
     "/runs/{run_id}/again": ("/runs/{run}/again", {"settings": {"seed": 7}}),
     "/runs/{run_id}/resume": ("/runs/{failed}/resume", None),
     "/runs/{run_id}/extend": ("/runs/{run}/extend", {"steps": 2}),
+    "/webhooks": ("/webhooks", {"url": "https://1.1.1.1/hook", "events": ["dataset.ready"]}),
+    "/webhooks/{webhook_id}/secret": ("/webhooks/{webhook}/secret", {}),
+    "/webhooks/{webhook_id}/test": ("/webhooks/{webhook}/test", None),
+    "/webhooks/{webhook_id}/deliveries/send": ("/webhooks/{webhook}/deliveries/send", None),
+    "/webhooks/{webhook_id}/deliveries/{delivery_id}/send": ("/webhooks/{webhook}/deliveries/{delivery}/send", None),
 }
 # These keep the key with the judgment, for as long as there is one; `tests/app/judgments` has their stories.
 JUDGING = {
@@ -57,7 +62,14 @@ def ready(ada: User, ben: User, silence: None) -> dict[str, int]:
         make_checkpoint(session, run)
         session.add(RunKeep(run_id=run.id, step=run.step, prefix="kept/run-1/1-40", files=[], told={}))
         failed = make_run(session, dataset, state="failed")
-        return {"run": run.id, "failed": failed.id, "ben": ben.id}
+        hook = Webhook(url="https://1.1.1.1/hook", events=["dataset.ready"], secret=b"secret", owner_id=ada.id)
+        session.add(hook)
+        session.flush()
+        told = Delivery(webhook_id=hook.id, event="dataset.ready", data={"id": dataset.id}, state="given_up")
+        session.add(told)
+        session.flush()
+        numbers = {"run": run.id, "failed": failed.id, "ben": ben.id}
+        return numbers | {"webhook": hook.id, "delivery": told.id}
 
 
 @pytest.fixture
