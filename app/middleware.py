@@ -28,7 +28,8 @@ _HEADERS = [
 _PACKED_ALREADY = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream", "application/x-ndjson")
 LARGEST_BODY = 4 << 20
 _FILE = "/resolve/"  # how the hub's addresses of files are told from pages
-_IMPORTS = ("/items", "/import")
+# What reads its body as it comes, to a temporary file and up to a limit of its own; the names of projects may be any words.
+_IMPORT = re.compile(r"/api/v1/projects/[^/]+/items|/projects/[^/]+/import")
 
 
 _GIVEN_ID = re.compile(rb"[\w.:-]{1,64}", re.ASCII)
@@ -81,7 +82,7 @@ class BodyLimit:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].endswith(_IMPORTS):
+        if scope["type"] != "http" or (scope["method"] == "POST" and _IMPORT.fullmatch(scope["path"])):
             await self.app(scope, receive, send)
             return
         n_bytes = 0

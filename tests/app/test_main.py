@@ -26,6 +26,22 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(
     assert "MiB" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PATCH", "/api/v1/projects/items"),
+        ("PUT", "/api/v1/checkpoints/a/aliases/items"),
+        ("PUT", "/api/v1/checkpoints/a/aliases/import"),
+    ],
+)
+def test_what_is_called_as_an_import_is_none(ada_api: TestClient, method: str, path: str):
+    answer = ada_api.request(
+        method, path, content=b" " * (LARGEST_BODY + 1), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 413
+    assert f"{LARGEST_BODY >> 20} MiB" in answer.json()["detail"]
+
+
 def test_a_page_that_is_not_there_says_so(nobody: TestClient, database: Engine):
     assert nobody.get("/nowhere").status_code == 404
     answer = nobody.get("/api/v1/nowhere")
