@@ -68,19 +68,19 @@ class Line(_Closing):
         self._label = label
         self._unit = unit
         self._out = out or sys.stderr
-        self._said: tuple[object, ...] = ()
+        self._said: object = None
         self._width = 0
 
     def show(self, done: int, total: int | None, words: str = "") -> None:
         share = done / total if total else 0.0
         is_terminal = self._out.isatty()
-        says = (done, total, words) if is_terminal else (int(share * 10), words)
-        if says == self._said:
-            return
-        self._said = says
         amount = f"{share:4.0%} of {_amount(total, self._unit)}" if total else ""
         bar = f"▕{'█' * int(share * _WIDTH):·<{_WIDTH}}▏" if is_terminal and total else ""
         line = "  ".join(part for part in (self._label, bar, amount, words) if part)
+        says = line if is_terminal else (int(share * 10), words)
+        if says == self._said:
+            return  # gigabytes come in many small parts
+        self._said = says
         if is_terminal:
             self._out.write(f"\r{line:<{self._width}}")
             self._width = len(line)

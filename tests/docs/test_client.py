@@ -94,10 +94,12 @@ def test_its_cells_run(server: str, ada: User, tmp_path: Path):
         run = session.get_one(Run, run_id)
         trained.add_metrics(session, run, 20)
         trained.make_checkpoint(session, run)
-    change_run(run_id, "state = 'finished', step = 20, finished_at = now()")
+    results = """results = '{"after": {"accuracy": 0.9}}'"""
+    change_run(run_id, f"state = 'finished', step = 20, finished_at = now(), {results}")
     told = notebook.end()
     assert "40 new, 0 there already\nitem 40: " in told
     assert "What has" in told
+    assert "finished 0.9\n" in told
     assert "404 " in told
     assert (tmp_path / "animals-v1" / "train.parquet").exists()
     assert (tmp_path / "animals-dpo-v1" / "model.safetensors").stat().st_size == 40_000

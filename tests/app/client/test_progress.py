@@ -15,8 +15,8 @@ def test_in_a_terminal_a_line_is_written_over():
     out = Terminal()
     with Line("run 7", unit="step", out=out) as line:
         line.show(0, None, "waiting for a trainer")
-        line.show(20, 40, "training")
-        line.show(20, 40, "training")
+        for _ in range(3):
+            line.show(20, 40, "training")
     first, second, end = out.getvalue().removeprefix("\r").replace("\n", "\r").split("\r")
     assert first == "run 7  waiting for a trainer"
     assert second == "run 7  ▕████████████············▏   50% of 40 steps  training"
