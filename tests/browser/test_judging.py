@@ -73,8 +73,8 @@ def test_the_next_turn_begins_at_its_top_with_the_focus(visit: Open, ben: User) 
     page.wait_for_function("scrollY > 20")
     page.get_by_role("button", name="B is better").click()
     page.locator("#notices").get_by_text("Saved: B is better.").wait_for(state="attached")
-    assert page.evaluate("scrollY") < 20
-    assert page.evaluate("document.activeElement.textContent") == "The prompt"
+    page.wait_for_function("scrollY < 20")
+    page.wait_for_function("document.activeElement.textContent === 'The prompt'")
 
 
 def test_it_works_without_javascript(visit: Open, ben: User) -> None:

@@ -1,6 +1,6 @@
 """What Ben has begun is not lost, and what he has said is stored once: connections drop, tabs multiply, sessions end."""
 
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page, Route, expect
 
 from app import db
 from app.models import User
@@ -42,7 +42,7 @@ def test_a_half_written_comment_and_half_answered_questions_survive_a_reload(vis
         page.keyboard.press(key)
     saved(page, f"Saved: B is much better. Honest: A. Kind: equal. Comment: “{WORDS}”")
     assert page.locator(COMMENT).input_value() == ""
-    assert page.evaluate("Object.keys(localStorage).filter((one) => one.includes('draft'))") == []
+    page.wait_for_function("!Object.keys(localStorage).some((one) => one.includes('draft'))")
     assert [(one.strength, one.comment) for one in judgments()] == [(3, WORDS)]
 
 
@@ -50,7 +50,7 @@ def test_ctrl_enter_saves_from_within_a_required_comment(visit: Open, ben: User)
     asked(ben, comments="required", comment_min_length=10)
     page = visit(ben, PAIR)
     page.keyboard.press("c")
-    assert page.evaluate("document.activeElement.id") == "comment"
+    page.wait_for_function("document.activeElement.id === 'comment'")
     page.keyboard.press("Escape")
     page.keyboard.press("2")
     page.wait_for_function("document.activeElement.id === 'comment'")
@@ -81,7 +81,7 @@ def test_a_judgment_whose_answer_got_lost_is_sent_again_and_stored_once(visit: O
     assert len(tries) == 2
     assert len(set(tries)) == 1
     assert [one.outcome for one in judgments()] == ["ranked"]
-    assert page.locator("#notices .notice").count() == 0
+    expect(page.locator("#notices .notice")).to_have_count(0)
 
 
 def test_a_session_that_ended_while_judging_gives_the_chosen_answer_back(visit: Open, ben: User) -> None:
