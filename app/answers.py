@@ -9,14 +9,16 @@ import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
-from obstore.exceptions import BaseError
-from sqlalchemy.exc import DataError, OperationalError
+from jinja2 import TemplateNotFound
+from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
 from app.language import gettext as _
 from app.pages import Page, is_fragment_wanted, render
+from app.storage import FAILURES, is_full
+from app.tables import TablesDiffer, demand_fitting
 
 FOR_PROGRAMS = ("/api/", "/metrics")
 _log = logging.getLogger(__name__)
@@ -34,8 +36,11 @@ def answer_mistakes(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, answer_http_error)
     for error in (OperationalError, DataError, psycopg.OperationalError, psycopg.DataError):
         app.add_exception_handler(error, answer_database_error)
-    for failure in (BaseError, OSError):
+    for misunderstood in (ProgrammingError, psycopg.ProgrammingError):
+        app.add_exception_handler(misunderstood, answer_unknown_tables)
+    for failure in FAILURES:
         app.add_exception_handler(failure, answer_storage_error)
+    app.add_exception_handler(TemplateNotFound, answer_bug)  # an OSError too, but of ours
     app.add_exception_handler(UnicodeError, answer_unreadable)
     app.add_exception_handler(Exception, answer_bug)
 
@@ -122,12 +127,25 @@ def answer_database_error(request: Request, error: Exception) -> Response:
     return answer_mistake(request, Away(_("the database is not answering; nothing was stored, please try again")))
 
 
+def answer_unknown_tables(request: Request, error: Exception) -> Response:
+    """A statement that the database does not understand is a bug, unless its tables are those of another version."""
+    try:
+        demand_fitting()
+    except TablesDiffer as difference:
+        _log.error("%s", difference)
+        words = _("this server is being brought to another version; nothing was stored, please try again in a minute")
+        return answer_mistake(request, Away(words))
+    raise error
+
+
 def answer_storage_error(request: Request, error: Exception) -> Response:
     """The disk is full or S3 is away: nothing was committed, and whoever runs this server must see to it."""
     _log.error("the storage failed in %s %s", request.method, request.url.path, exc_info=error)
-    words = _(
-        "the storage does not work as it should; nothing was stored. Whoever runs this server finds why in its log"
-    )
+    words = _("there is no room left for files; nothing was stored. Whoever runs this server must make some")
+    if not is_full(error):
+        words = _(
+            "the storage does not work as it should; nothing was stored. Whoever runs this server finds why in its log"
+        )
     return answer_mistake(request, Away(words))
 
 

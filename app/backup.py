@@ -26,11 +26,11 @@ from sqlalchemy import delete, make_url, select, text
 from app.db import engine, psycopg_url, read_session, work_unit
 from app.embedded.programs import postgres_programs
 from app.errors import Conflict, Mistake, NotFound
-from app.health import newest_tables
 from app.inventory import proved_files
 from app.models import RunKeep, User
 from app.settings import get_settings
 from app.storage import Corrupt, fetch, sha256_of, storage
+from app.tables import newest_tables
 
 DUMP, LIST, FILES = "database.dump", "backup.json", "storage"
 Say = Callable[[str], None]

@@ -16,7 +16,7 @@ from kombu.exceptions import ChannelError, OperationalError
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
-from app import logs  # noqa: F401 -- says how Celery's workers log
+from app import logs, tables  # noqa: F401 -- say how Celery's workers log, and what they wait for
 from app.settings import Settings, get_settings
 
 QUEUES = {

@@ -9,15 +9,14 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from threading import Lock
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
-from app.db import engine, work_unit
-from app.settings import ROOT
+from app import tables as versions
+from app.db import work_unit
 from app.storage import storage
 
 LOOK_AGAIN_S = 1.0
@@ -34,23 +33,11 @@ def database() -> str:
         return f"PostgreSQL {session.scalar(text('SHOW server_version'))}"
 
 
-@lru_cache
-def newest_tables() -> str:
-    """The migration that this version of the code was written for."""
-    from alembic.config import Config  # noqa: PLC0415 -- takes its time to load, and a first page should not wait for it
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 -- as above
-
-    return ScriptDirectory.from_config(Config(toml_file=ROOT / "pyproject.toml")).get_current_head() or ""
-
-
 def tables() -> str:
-    newest = newest_tables()
-    with engine().connect() as connection:
-        exists = connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
-        present = connection.scalar(text("SELECT version_num FROM alembic_version")) if exists else None
-    if present != newest:
-        raise Ill(f"the tables are at {present or 'nothing'}, this version needs {newest}: run `tiebreak migrate`")
-    return f"at {newest}, the newest"
+    try:
+        return f"at {versions.demand_fitting()}, the newest"
+    except versions.TablesDiffer as difference:
+        raise Ill(str(difference)) from difference
 
 
 def reachable_storage() -> str:

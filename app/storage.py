@@ -5,11 +5,13 @@ half truth. Local disk is plain `os` calls because that is where fsync and renam
 whose upload becomes visible as a whole or not at all.
 
 Names are relative, with forward slashes: `datasets/7/train.parquet`. Errors: `NotFound` for a name without a file,
-`Corrupt` for bytes that do not have the SHA-256 they were stored with.
+`Corrupt` for bytes that do not have the SHA-256 they were stored with; `FAILURES` when the disk or S3 do not do as they are told.
 """
 
+import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from app.errors import NotFound
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 20
 LONGEST_PART_BYTES = 255
 LONGEST_NAME_BYTES = 1024
+FAILURES = (OSError, BaseError)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A disk, a quota, a limit on the size of a file."""
 
 
 class Corrupt(Exception):  # noqa: N818 -- says what the file is
@@ -59,6 +65,9 @@ class Storage(Protocol):
     def size(self, name: str) -> int: ...
 
     def delete_all(self, prefix: str) -> None: ...
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names of the folders directly below, those of `delete_all`; none where there is no such folder."""
 
     def reach(self) -> None:
         """Whether it is there at all, asked cheaply and not for long. Raises whatever says that it is not."""
@@ -96,6 +105,10 @@ class LocalDisk:
     def delete_all(self, prefix: str) -> None:
         shutil.rmtree(self.root / checked(prefix), ignore_errors=True)
 
+    def folders(self, prefix: str) -> list[str]:
+        folder = self.root / checked(prefix)
+        return sorted(f"{prefix}/{path.name}" for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
     def reach(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
         if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
@@ -131,6 +144,9 @@ class S3:
         for batch in obstore.list(self.store, checked(prefix) + "/"):
             obstore.delete(self.store, [meta["path"] for meta in batch])
 
+    def folders(self, prefix: str) -> list[str]:
+        return sorted(obstore.list_with_delimiter(self.store, checked(prefix) + "/")["common_prefixes"])
+
     def reach(self) -> None:
         with suppress(FileNotFoundError):  # a bucket that says so is one that answers
             obstore.head(self.impatient, "there-is-no-such-file")
@@ -160,6 +176,12 @@ def written_beside(target: Path) -> Iterator[BinaryIO]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def is_full(problem: BaseException) -> bool:
+    """Whether there was no room for a file. Libraries written in Rust tell the system's number in words alone."""
+    number = getattr(problem, "errno", None) or next(iter(re.findall(r"os error (\d+)", str(problem))), 0)
+    return int(number) in FULL
 
 
 def missing(name: str) -> NotFound:

@@ -32,10 +32,13 @@ def doctor(*, as_json: bool) -> None:
 
 
 @click.command()
-def verify() -> None:
+@click.option("--tidy", is_flag=True, help="Delete the files that no row names: those of saves that were killed.")
+def verify(*, tidy: bool) -> None:
     """Read every stored file and compare it with the SHA-256 of its row. Exit status 1 when one is not what it was."""
-    from app.db import read_session
+    from app.db import read_session, work_unit
     from app.inventory import proved_files, what_is_wrong
+    from app.litter import litter
+    from app.storage import storage
 
     with embedded.connected(get_settings()):
         with read_session() as session:
@@ -45,8 +48,14 @@ def verify() -> None:
             if (words := what_is_wrong(one)) is not None:
                 wrong += 1
                 print(f"{one.name} {words} ({one.owner}): put it back from a backup", file=sys.stderr)
+        with work_unit() as session:
+            left = list(litter(session))
+            for folder in left if tidy else ():
+                storage().delete_all(folder)
     size = sum(one.file.size for one in proved)
     print(f"{len(proved)} files, {size / 2**20:.1f} MiB: {wrong or 'none'} of them wrong")
+    for folder in left:
+        print(f"{folder} is named by no row{': deleted' if tidy else ', see --tidy'}")
     if wrong:
         sys.exit(1)
 

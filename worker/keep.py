@@ -20,10 +20,11 @@ import torch
 
 from app.errors import BadInput, NotFound
 from app.settings import get_settings
-from app.storage import Corrupt, Stored, fetch, storage, store_file
+from app.storage import FAILURES, Corrupt, Stored, fetch, storage, store_file
 from worker import state
 from worker.batches import EncodedGroup
 from worker.evaluate import worth
+from worker.leftovers import forget_what_was_left, take_away
 from worker.methods.settings import LAST, Training
 from worker.policy import Model
 from worker.processes import gathered, is_first
@@ -41,10 +42,11 @@ class Kept:
     file: Path
 
 
-def newest_kept(report: Report, folder: Path) -> Kept | None:
-    """The newest state that is whole, copied into the folder; the run's row and curve end where it does."""
+def newest_kept(report: Report, checkpoint_name: str, folder: Path) -> Kept | None:
+    """The newest state that is whole, copied into the folder; the run's row, curve and files in storage end where it does."""
     found = next((kept for row in report.kept() if (kept := _fetched(row, folder)) is not None), None)
     report.go_on_from(found.step if found else 0)
+    forget_what_was_left(report, checkpoint_name)
     return found
 
 
@@ -119,8 +121,8 @@ class Keeping:
             try:
                 stored = store_file(prefix, FILE, self.file)
                 gone = self.report.keep(done, prefix, stored, self.told, measured)
-            except (Fenced, OSError):
-                storage().delete_all(prefix)
+            except (Fenced, *FAILURES):
+                take_away(self.report, prefix)
                 raise
             finally:
                 self.file.unlink(missing_ok=True)

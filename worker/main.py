@@ -20,6 +20,7 @@ from app.logs import about_run
 from app.models import Run
 from app.settings import get_settings
 from worker import devices, lease, presence
+from worker.away import hold_no_row_for_long
 from worker.quick import look_ahead
 from worker.supervise import Lifeline, supervise
 
@@ -47,9 +48,10 @@ def preflight(preflight_id: int) -> None:
 
 
 @worker_init.connect
-def _count_slots(sender: Any, **_: Any) -> None:
-    """As many as there really are, should somebody have started the worker with another number."""
+def _prepare(sender: Any, **_: Any) -> None:
+    """As many slots as there really are, should somebody have started the worker with another number."""
     sender.app.conf.worker_concurrency = sender.concurrency
+    hold_no_row_for_long()
 
 
 @worker_ready.connect

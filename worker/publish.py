@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from app.models import Dataset, Run
-from app.storage import Stored, sha256_of, store_file
+from app.storage import FAILURES, Stored, sha256_of, store_file
 from worker.card import card
+from worker.leftovers import take_away
 from worker.policy import Model, merged
 from worker.processes import is_first, unshard_for_good
-from worker.report import Report
+from worker.report import Fenced, Report
 
 MANIFEST = "manifest.json"
 ADAPTER = "adapter"
 
 
 def publish(report: Report, run: Run, dataset: Dataset, model: Model, results: dict[str, Any], folder: Path) -> None:
-    """Write the folder, store its files, then close the run with its checkpoint. Raises Fenced if it is ours no more.
+    """Write the folder, store its files, then close the run with its checkpoint. Raises Fenced if it is ours no more; then, as when there
+    is no room, nothing is left of it.
 
     Several processes bring their weights together, and the first publishes.
     """
@@ -40,8 +42,12 @@ def publish(report: Report, run: Run, dataset: Dataset, model: Model, results: d
     (folder / "README.md").write_text(words, encoding="utf-8")
     write_manifest(folder)
     prefix = f"checkpoints/{run.checkpoint_name}/run-{run.id}-{report.fence}"
-    files = [store_file(prefix, name, folder / name) for name in names(folder)]
-    report.publish(run, model.kind, prefix, files, sha256_of(folder / MANIFEST), results)
+    try:
+        files = [store_file(prefix, name, folder / name) for name in names(folder)]
+        report.publish(run, model.kind, prefix, files, sha256_of(folder / MANIFEST), results)
+    except (Fenced, *FAILURES):
+        take_away(report, prefix)
+        raise
 
 
 def save_adapter(model: Model, folder: Path) -> None:

@@ -7,14 +7,12 @@ that a quick model does not spend its time on the database.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from sqlalchemy import Update, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import work_unit
@@ -23,37 +21,15 @@ from app.run_shares import forget_shares, make_shares
 from app.run_states import LIVE, move
 from app.settings import get_settings
 from app.storage import Stored, storage
+from worker.away import patiently
 
 EVERY_S = 2.0
 
 Figures = dict[str, float]
-Given = ParamSpec("Given")
-Found = TypeVar("Found")
 
 
 class Fenced(Exception):  # noqa: N818 -- says where we stand
     """Somebody else holds the run by now."""
-
-
-def patiently(ask: Callable[Given, Found]) -> Callable[Given, Found]:
-    """Ask again while the database is away. After a lease the supervisor has given the run up too, so the error is raised.
-
-    A commit whose answer was lost is met as a closed run: then `Fenced` is raised, and the row says what became of it.
-    """
-
-    @wraps(ask)
-    def asking(*args: Given.args, **kwargs: Given.kwargs) -> Found:
-        deadline = time.monotonic() + get_settings().trainer_lease_s
-        while True:
-            try:
-                return ask(*args, **kwargs)
-            except OperationalError as problem:
-                if time.monotonic() > deadline:
-                    raise
-                print(f"the database is away: {problem}", flush=True)  # noqa: T201 -- the run's log
-                time.sleep(1)
-
-    return asking
 
 
 @dataclass
@@ -167,6 +143,15 @@ class Report:
             newest = select(RunKeep.id).where(mine).order_by(RunKeep.step.desc()).limit(get_settings().resume_states)
             gone = delete(RunKeep).where(mine, ~RunKeep.is_best, RunKeep.id.not_in(newest)).returning(RunKeep.prefix)
             return [*(old for old in again if old != prefix), *session.scalars(gone)]
+
+    @patiently
+    def proves(self, prefix: str) -> bool:
+        """Whether a row names the files below it: that of a state, or of a checkpoint."""
+        with work_unit() as session:
+            return any(
+                session.scalar(select(table.id).where(table.prefix == prefix)) is not None
+                for table in (RunKeep, Checkpoint)
+            )
 
     @patiently
     def tested(self, prompts: dict[str, Any]) -> None:

@@ -31,11 +31,12 @@ from enum import Enum, auto
 from pathlib import Path
 from types import MappingProxyType
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from app.models.run import MAX_ATTEMPTS
 from app.settings import ROOT, get_settings
 from worker import exits, lease
+from worker.away import is_away
 from worker.launch import launcher
 from worker.lease import Claim, Standing
 from worker.watching import Watcher
@@ -121,7 +122,9 @@ def supervise(
     _log.info("run %s, attempt %s: ended %s with status %s", run_id, held.attempt, ending.name, status)
     try:
         _settle(held, ending, status, log)
-    except OperationalError:
+    except DBAPIError as problem:
+        if not is_away(problem):
+            raise
         _log.exception("the database is away: the sweep will settle run %s when its lease has run out", run_id)
 
 
@@ -202,7 +205,9 @@ class _Heart:
         try:
             self.standing = lease.renew(self.held)
             self.renewed_at = now
-        except OperationalError as problem:
+        except DBAPIError as problem:
+            if not is_away(problem):
+                raise
             _log.warning("the lease of run %s could not be renewed: %s", self.held.run_id, problem)
             if now - self.renewed_at > self.lease_s:
                 self.standing = Standing.LOST

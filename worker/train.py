@@ -8,8 +8,6 @@ after the step it is in (`exits.py`). The data and the base model are copied to 
 """
 
 import argparse
-import errno
-import re
 import signal
 import sys
 import tempfile
@@ -23,9 +21,10 @@ from safetensors import SafetensorError
 
 from app.errors import BadInput, Mistake
 from app.models import Dataset, Run
-from app.storage import Corrupt, Stored, fetch
+from app.storage import FAILURES, Corrupt, Stored, fetch, is_full
 from worker import exits, processes
 from worker.announce import device_in_words, processor_in_words, versions
+from worker.away import hold_no_row_for_long
 from worker.base_model import Order, pinned, start_model
 from worker.batches import EncodedGroup
 from worker.by_prompt import ByPrompt
@@ -46,9 +45,6 @@ from worker.steps import Step, adamw, count_steps, peak_rate, train_steps, withi
 from worker.thrift import thrifty
 from worker.tokens import Truncation, encode
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""A disk, a quota, a limit on the size of a file."""
-
 
 class Stopped(Exception):  # noqa: N818 -- says what happened to us
     """SIGTERM came and the step it came in is done."""
@@ -58,7 +54,7 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     """Everything a run does. Raises Mistake for what its order or its data cannot give, Stopped, Fenced."""
     run, dataset, method, settings = ordered(report)
     report.stage("fetching the dataset")
-    kept = newest_kept(report, folder)
+    kept = newest_kept(report, run.checkpoint_name, folder)
     train_groups, test_groups = (fetch_groups(dataset, side, folder) for side in ("train", "test"))
     examples = learnt_from(method, settings, dataset, train_groups)
     check_keeping(settings, count_steps(len(examples), settings))
@@ -227,7 +223,7 @@ def attempt(report: Report) -> int:
         return exits.STOPPED
     except (Mistake, Corrupt) as mistake:
         return failed(report, str(mistake))
-    except (OSError, SafetensorError) as problem:
+    except (*FAILURES, SafetensorError) as problem:
         return failed(report, of_files(problem))
     except Fenced:
         raise
@@ -247,9 +243,8 @@ def at_fault(report: Report, problem: Exception) -> int:
 
 
 def of_files(problem: Exception) -> str:
-    """What to do about a file that could not be read or written; `safetensors` tells the system's number in words alone."""
-    number = getattr(problem, "errno", None) or next(iter(re.findall(r"os error (\d+)", str(problem))), 0)
-    if int(number) in FULL:
+    """What to do about a file that could not be read or written."""
+    if is_full(problem):
         return (
             f"There is no room left for the run's files: {problem}. Make room on the trainer's disk or in storage, then resume "
             "the run; it goes on from the last state that was kept."
@@ -264,4 +259,5 @@ def failed(report: Report, words: str) -> int:
 
 
 if __name__ == "__main__":
+    hold_no_row_for_long()
     sys.exit(main())

@@ -8,7 +8,7 @@ without news gives back the newest version.
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from app.datasets.summary import Summary
 from app.errors import BadInput, Conflict
 from app.language import gettext as _
 from app.models import Audit, Dataset, Project
-from app.storage import LocalDisk, Storage, Stored, sha256_of, storage, store_file
+from app.storage import FAILURES, LocalDisk, Storage, Stored, sha256_of, storage, store_file
 
 WORDS_LENGTH = 60
 
@@ -59,7 +59,7 @@ def freeze(session: Session, person: Person, project: Project, order: Order) -> 
             summary["changes"] = _changes_since(newest, folder)
         version = newest.version + 1 if newest is not None else 1
         prefix = f"datasets/{order.name}/v{version}"
-        files = [store_file(prefix, file.path, folder / file.path) for file in made]
+        files = _stored(prefix, folder, made)
     dataset = Dataset(
         project_id=project.id,
         name=order.name,
@@ -79,6 +79,16 @@ def freeze(session: Session, person: Person, project: Project, order: Order) -> 
     session.add(Audit(user_id=person.id, action="dataset.frozen", subject=f"{order.name} v{version}", detail=detail))
     session.flush()  # the answer needs its id
     return Frozen(dataset, is_new=True)
+
+
+def _stored(prefix: str, folder: Path, made: Sequence[Stored]) -> list[Stored]:
+    """All of them, or none: what an earlier attempt left that was killed goes first. The name's lock is ours."""
+    storage().delete_all(prefix)
+    try:
+        return [store_file(prefix, file.path, folder / file.path) for file in made]
+    except FAILURES:
+        storage().delete_all(prefix)
+        raise
 
 
 def _newest_of_this_project(session: Session, project: Project, name: str) -> Dataset | None:

@@ -1,5 +1,6 @@
 """Runs whose trainer is gone, and runs whose message is: both are found by their rows alone."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import delete, func, or_, select
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.doorbell import ring, ring_again
 from app.models import Run, RunKeep, Trainer
 from app.models.run import MAX_ATTEMPTS
-from app.run_states import OVER, move
+from app.run_states import LIVE, OVER, move
 from app.settings import get_settings
 from app.storage import storage
 
@@ -24,7 +25,7 @@ def take_back_runs(session: Session) -> int:
     The fence moves on, so that a trainer that was only slow can write nothing from here on. Its supervisor renews the
     lease many times within its length; whichever of the two statements is first, the other one finds no row.
     """
-    unheard = or_(Run.lease_until < func.now(), Run.lease_until.is_(None))
+    unheard = Run.id.in_(_unheard(session))
     was_last = Run.in_vain >= MAX_ATTEMPTS
     failed = move({"claimed": "failed", "running": "failed"}).where(unheard, was_last).values(error=TOO_OFTEN)
     others = move({"claimed": "queued", "running": "queued", "cancelling": "cancelled"}).where(unheard)
@@ -37,6 +38,13 @@ def take_back_runs(session: Session) -> int:
         if state == "queued":
             ring(session, "runs.train", run_id)
     return len(taken_back)
+
+
+def _unheard(session: Session) -> Sequence[int]:
+    """A row that somebody is writing at this moment is left to the next sweep, so that nothing else waits for it."""
+    is_over = or_(Run.lease_until < func.now(), Run.lease_until.is_(None))
+    found = select(Run.id).where(Run.state.in_(LIVE), is_over).order_by(Run.id).with_for_update(skip_locked=True)
+    return session.scalars(found).all()
 
 
 def ring_for_waiting_runs(session: Session) -> int:

@@ -19,8 +19,8 @@ def published(ada: User) -> Checkpoint:
         return make_checkpoint(session)
 
 
-def verify() -> tuple[int, str]:
-    done = CliRunner().invoke(main, ["verify"])
+def verify(*options: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, ["verify", *options])
     return done.exit_code, done.output
 
 

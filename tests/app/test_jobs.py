@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app import doorbell, jobs
@@ -54,6 +54,20 @@ def test_it_shuts_out_the_trainer_that_lost_its_lease(ada: User) -> None:
     jobs.sweep()
     assert lease.renew(slow) is lease.Standing.LOST
     assert run_row(slow.run_id, ["fence"]).fence > slow.fence
+
+
+def test_it_waits_for_no_row_that_somebody_is_writing(ada: User) -> None:
+    """A trainer that sleeps in the middle of a transaction, say; the next sweep finds the row free, or its lease renewed."""
+    locked, other = held_run(ada), held_run(ada)
+    for held in (locked, other):
+        let_lease_run_out(held.run_id)
+    with work_unit() as writing:
+        writing.execute(text(f"SELECT FROM run WHERE id = {locked.run_id} FOR UPDATE"))
+        jobs.sweep()
+        assert run_row(other.run_id, ["state"]).state == "queued"
+        assert run_row(locked.run_id, ["state"]).state == "claimed"
+    jobs.sweep()
+    assert run_row(locked.run_id, ["state"]).state == "queued"
 
 
 def test_it_fails_with_words_a_run_whose_trainers_all_went_away(ada: User) -> None:

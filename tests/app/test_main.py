@@ -1,15 +1,18 @@
 """What every request and every answer passes through."""
 
+import resource
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from jinja2 import TemplateNotFound
+from sqlalchemy import Engine, text
 
 from app import db, storage
 from app.db import SessionDep, fetch
 from app.main import create_app
 from app.middleware import LARGEST_BODY
+from tests.app.test_tables import tables_of_another_version
 from tests.judged import judged_pairs
 
 
@@ -62,8 +65,8 @@ def test_half_a_character_is_the_mistake_of_who_sent_it(ada_api: TestClient, nob
         assert answer.status_code == 422
     order = rb'{"method": "sft", "dataset": "\ud800"}'
     assert ada_api.post("/api/v1/runs", content=order, headers={"Content-Type": "application/json"}).status_code == 422
-    for charset, text in (("unicode_escape", rb"\ud800"), ("punycode", b"\\"), ("undefined", b"a")):
-        form = b'--x\r\nContent-Disposition: form-data; name="email"\r\n\r\n' + text + b"\r\n--x--\r\n"
+    for charset, said in (("unicode_escape", rb"\ud800"), ("punycode", b"\\"), ("undefined", b"a")):
+        form = b'--x\r\nContent-Disposition: form-data; name="email"\r\n\r\n' + said + b"\r\n--x--\r\n"
         kind = f"multipart/form-data; boundary=x; charset={charset}"
         assert nobody.post("/sign-in", content=form, headers={"Content-Type": kind}).status_code in {400, 422}
 
@@ -120,6 +123,47 @@ def test_a_storage_that_cannot_be_written_is_said_and_nothing_is_stored(
     assert answer.status_code == 503
     assert "nothing was stored" in answer.json()["detail"]
     assert ada_api.get("/api/v1/datasets").json() == []
+
+
+def test_a_full_disk_is_said_and_leaves_no_file_of_a_dataset(ada_api: TestClient, database: Engine):
+    """No file may grow beyond a few kilobytes, as with a quota."""
+    with db.work_unit() as session:
+        slug = judged_pairs(session, 40).slug
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, before[1]))
+    try:
+        answer = ada_api.post(f"/api/v1/projects/{slug}/datasets", json={"name": "narrow"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert answer.status_code == 503
+    assert "no room left" in answer.json()["detail"]
+    assert storage.storage().folders("datasets/narrow") == []
+    assert ada_api.post(f"/api/v1/projects/{slug}/datasets", json={"name": "narrow"}).json()["version"] == 1
+
+
+def test_a_template_that_is_missing_is_a_fault_of_ours_and_not_the_storages(database: Engine):
+    app = create_app()
+
+    @app.get("/api/page")
+    def page() -> None:
+        raise TemplateNotFound("nowhere.html")
+
+    answer = TestClient(app, raise_server_exceptions=False).get("/api/page")
+    assert (answer.status_code, "storage" in answer.text) == (500, False)
+
+
+def test_tables_of_another_version_are_said_and_a_statement_that_is_wrong_is_a_fault(database: Engine):
+    app = create_app()
+
+    @app.get("/api/ask")
+    def ask(session: SessionDep) -> None:
+        session.execute(text("SELECT * FROM tables_to_come"))
+
+    asked = TestClient(app, raise_server_exceptions=False)
+    assert asked.get("/api/ask").status_code == 500
+    with tables_of_another_version(database):
+        answer = asked.get("/api/ask")
+    assert (answer.status_code, "another version" in answer.json()["detail"]) == (503, True)
 
 
 def test_pages_and_scripts_travel_packed_and_answers_to_programs_do_not(

@@ -122,6 +122,14 @@ def test_it_deletes_everything_below_a_prefix_and_nothing_beside_it(storage: Sto
     assert whole(storage, "ab/three") == b"data"
 
 
+def test_it_names_the_folders_directly_below(storage: Storage, tmp_path: Path):
+    for name in ("a/run-2/3-4/x", "a/run-10/1-2/x", "a/run-2/5-6/x", "a/x", "ab/run-3/x"):
+        storage.put(name, file(tmp_path, b"x"))
+    assert storage.folders("a") == ["a/run-10", "a/run-2"]
+    assert storage.folders("a/run-2") == ["a/run-2/3-4", "a/run-2/5-6"]
+    assert storage.folders("a/run-3") == storage.folders("a/x") == []
+
+
 def test_a_put_that_fails_leaves_the_old_file_and_no_litter(storage: Storage, tmp_path: Path):
     storage.put("a/one", file(tmp_path, b"old"))
     with pytest.raises(OSError, match=r"."):

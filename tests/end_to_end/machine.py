@@ -29,7 +29,7 @@ class Machine:
     @property
     def environment(self) -> dict[str, str]:
         here = {"TIEBREAK_HOME": str(self.home), "PORT": str(self.port), "WEB_PROCESSES": "1", "PYTHONPATH": str(ROOT)}
-        return {"PATH": os.environ["PATH"], "HOME": str(self.home), **here, **self.shared}
+        return {"PATH": os.environ["PATH"], "HOME": str(self.home), **self.shared, **here}
 
     def tiebreak(self, *words: str) -> str:
         """What a command prints."""
