@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from app import embedded, hooks, keys, upkeep
+from app import embedded, hooks, keys, publish, upkeep
 from app.errors import Mistake
 from app.settings import get_settings
 
@@ -235,7 +235,7 @@ def demo(data: Path | None) -> None:
 
 # --- upkeep
 
-for command in (keys.token, hooks.webhook, *upkeep.ALL):
+for command in (keys.token, hooks.webhook, publish.command(first_admin), *upkeep.ALL):
     main.add_command(command)
 
 

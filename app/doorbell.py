@@ -24,6 +24,7 @@ QUEUES = {
     "runs.preflight": "quick",
     "app.sweep": "app",
     "webhooks.deliver": "app",
+    "publications.push": "app",
 }
 SWEEP_EVERY_S = 10.0
 _PENDING = "doorbells"

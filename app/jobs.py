@@ -6,6 +6,7 @@ Each part is a transaction of its own, so that one that fails holds up no other;
 """
 
 import logging
+import subprocess
 from collections.abc import Callable
 
 from sqlalchemy.orm import Session
@@ -15,6 +16,8 @@ from app.checkpoints import deletion
 from app.db import work_unit
 from app.doorbell import celery
 from app.people import attempts
+from app.publications import leases as publications
+from app.publications import push as pushing
 from app.queue import service as queue
 from app.runs import leases, preflight
 from app.webhooks import counting, delivering, ownership
@@ -36,7 +39,11 @@ PARTS: tuple[Callable[[Session], int], ...] = (
     counting.tell_counts,
     delivering.ring_for_due,
     delivering.forget_old,
+    publications.take_back,
+    publications.ring_for_waiting,
+    publications.forget_secrets,
 )
+_children: "list[subprocess.Popen[bytes]]" = []
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +55,15 @@ def sweep() -> None:
                 _log.info("%s: %s rows", part.__qualname__, rows)
         except Exception:  # noqa: BLE001 -- the other parts must not wait for whoever mends this one
             _log.exception("the sweep could not do its part %s; the next one tries again", part.__qualname__)
+
+
+@celery.task(name=publications.JOB)
+def push(publication_id: int) -> None:
+    """Claim the row and leave the rest to a process of its own: this worker's one slot is for short things."""
+    _children[:] = [child for child in _children if child.poll() is None]
+    fence = publications.claim(publication_id)
+    if fence is not None:
+        _children.append(pushing.start(publication_id, fence))
 
 
 def do(part: Callable[[Session], int]) -> int:

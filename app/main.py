@@ -35,6 +35,8 @@ from app.projects import settings_page as project_settings
 from app.projects import views as projects_views
 from app.prompts import api as prompts_api
 from app.prompts import views as prompts_views
+from app.publications import api as publications_api
+from app.publications import views as publications_views
 from app.queue import api as queue_api
 from app.rate_limits import RateLimits
 from app.runs import api as runs_api
@@ -75,6 +77,7 @@ API: tuple[APIRouter, ...] = (
     runs_trainers.api,
     runs_verbs_api.router,
     checkpoints_api.router,
+    publications_api.router,
     audit.api,
     webhooks_api.router,
 )
@@ -102,6 +105,7 @@ PAGES: tuple[APIRouter, ...] = (
     runs_trainers.router,
     runs_verbs_views.router,
     checkpoints_views.router,
+    publications_views.router,
     audit.router,
     webhooks_views.router,
 )

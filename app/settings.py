@@ -8,17 +8,20 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
+AMAZON = "amazon"
+SHORTEST_KEY = 32
 
 
 class Settings(BaseSettings):
     """Read from the environment; each field's alias is its variable's name, and the only one: HOME is not TIEBREAK_HOME."""
 
-    model_config = SettingsConfigDict(populate_by_name=False, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(populate_by_name=False, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     home: Path = Field(
         default=ROOT / ".tiebreak",
@@ -116,6 +119,21 @@ class Settings(BaseSettings):
         ge=1,
         description="Days for which a run that is over can be resumed or extended from its last state.",
     )
+    publish_hubs: str = Field(
+        default="https://huggingface.co",
+        alias="PUBLISH_HUBS",
+        description="Hubs that admins may publish to, parted by commas; empty: none.",
+    )
+    publish_s3: str = Field(
+        default="amazon",
+        alias="PUBLISH_S3",
+        description="S3 that admins may publish to, parted by commas: amazon, or addresses of other servers; empty: none.",
+    )
+    secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        alias="SECRET_KEY",
+        description="Long and random: seals tokens that people give for publishing. Without it a file in TIEBREAK_HOME does.",
+    )
     pool_size: int = Field(
         default=20,
         alias="POOL_SIZE",
@@ -160,6 +178,31 @@ class Settings(BaseSettings):
         named = (part.strip() for part in self.webhook_targets.split(","))
         return tuple(ip_network(part) for part in named if part not in {"", "public"})
 
+    @model_validator(mode="after")
+    def _cannot_be_guessed(self) -> "Settings":
+        if 0 < len(self.secret_key.get_secret_value()) < SHORTEST_KEY:
+            raise ValueError(f"SECRET_KEY needs at least {SHORTEST_KEY} characters: `openssl rand -hex 32` makes one")
+        return self
+
+    @model_validator(mode="after")
+    def _publishes_to_addresses(self) -> "Settings":
+        for name, given in (("PUBLISH_HUBS", self.hubs), ("PUBLISH_S3", self.s3_servers)):
+            for one in given:
+                parts = urlsplit(one)
+                if one != AMAZON and not (parts.scheme in {"http", "https"} and parts.netloc and "@" not in one):
+                    raise ValueError(f"{name} holds {one!r}, which is no address: write https://…, parted by commas")
+        return self
+
+    @property
+    def hubs(self) -> tuple[str, ...]:
+        """Where a hub may be that is published to, without a slash at the end."""
+        return _parted(self.publish_hubs)
+
+    @property
+    def s3_servers(self) -> tuple[str, ...]:
+        """Where S3 may be that is published to: addresses, and `amazon` for Amazon's own."""
+        return _parted(self.publish_s3)
+
     @property
     def storage(self) -> str:
         """The storage address in force: the one given, or a folder in the data folder."""
@@ -173,6 +216,10 @@ class Settings(BaseSettings):
     @property
     def allowed_model_folders(self) -> tuple[Path, ...]:
         return tuple(Path(part).resolve() for part in self.model_folders.split(":") if part)
+
+
+def _parted(words: str) -> tuple[str, ...]:
+    return tuple(word.strip().rstrip("/") for word in words.split(",") if word.strip())
 
 
 @lru_cache

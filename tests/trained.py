@@ -9,7 +9,19 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.models import Checkpoint, Dataset, Preflight, Project, Run, RunMetric, RunQuestion, RunSample, Trainer, User
+from app.models import (
+    Checkpoint,
+    Dataset,
+    Preflight,
+    Project,
+    Publication,
+    Run,
+    RunMetric,
+    RunQuestion,
+    RunSample,
+    Trainer,
+    User,
+)
 from app.storage import store_file
 
 SHARED = [
@@ -152,13 +164,9 @@ def make_checkpoint(session: Session, run: Run | None = None, **told: Any) -> Ch
     name = told.pop("name", run.checkpoint_name)
     version = session.scalars(select(func.count()).where(Checkpoint.name == name)).one() + 1
     prefix = f"checkpoints/{name}/v{version}"
-    contents = {"config.json": b"{}", "model.safetensors": b"weights " * 5000, "original/README.md": b"# Card\n"}
-    with tempfile.TemporaryDirectory() as folder:
-        files = []
-        for path, content in contents.items():
-            source = Path(folder) / "file"
-            source.write_bytes(content)
-            files.append(store_file(prefix, path, source).as_json())
+    weights = (b"weights " * (told.get("size", 40_000) // 8 + 1))[: told.pop("size", 40_000)]
+    contents = {"config.json": b"{}", "model.safetensors": weights, "original/README.md": b"# Card\n"}
+    files = [add_file(prefix, path, content) for path, content in contents.items()]
     usual = {
         "kind": "policy",
         "sha256": "cd" * 32,
@@ -168,3 +176,28 @@ def make_checkpoint(session: Session, run: Run | None = None, **told: Any) -> Ch
     session.add(checkpoint)
     session.flush()
     return checkpoint
+
+
+def add_file(prefix: str, path: str, content: bytes) -> dict[str, Any]:
+    """A file in storage, as its row names it."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "file"
+        source.write_bytes(content)
+        return store_file(prefix, path, source).as_json()
+
+
+def make_publication(session: Session, checkpoint: Checkpoint, **told: Any) -> Publication:
+    """Where a checkpoint is on its way to, without the secret that opens it."""
+    usual = {
+        "kind": "hub",
+        "endpoint": "https://huggingface.co",
+        "place": "ada/everyday",
+        "options": {"private": True, "tag": f"v{checkpoint.version}"},
+        "paths": [file["path"] for file in checkpoint.files],
+        "n_bytes": sum(file["size"] for file in checkpoint.files),
+        "created_by": _somebody(session).id,
+    }
+    publication = Publication(checkpoint_id=checkpoint.id, **(usual | told))
+    session.add(publication)
+    session.flush()
+    return publication

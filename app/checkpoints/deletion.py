@@ -1,7 +1,7 @@
 """Verbs: delete a checkpoint that nothing needs, and take its files out of storage.
 
-What is needed is refused in words that say by what: an alias, a run that is not over, a checkpoint that was trained from it.
-The row stays (see `models/checkpoint.py`). The files go after the commit, by the sweep, which goes on where it was
+What is needed is refused in words that say by what: an alias, a run that is not over, a checkpoint that was trained from it,
+a publication under way. The row stays (see `models/checkpoint.py`). The files go after the commit, by the sweep, which goes on where it was
 interrupted: a row without files would be a lie, files without a row are litter.
 """
 
@@ -16,7 +16,7 @@ from app.checkpoints.family import named_by_order, used_by_run
 from app.checkpoints.queries import aliases_of, version_named
 from app.errors import Conflict
 from app.language import gettext as _
-from app.models import Audit, Checkpoint, Dataset, Run
+from app.models import Audit, Checkpoint, Dataset, Publication, Run
 from app.run_states import OVER
 from app.storage import storage
 
@@ -59,6 +59,10 @@ def needed_by(session: Session, person: Person, checkpoint: Checkpoint) -> Seque
         .order_by(Checkpoint.id)
         .limit(5)
     )
+    going = select(Publication.place).where(
+        Publication.checkpoint_id == checkpoint.id, Publication.state.in_(("queued", "running", "cancelling"))
+    )
+    found += [_("it is on its way to %(place)s", place=place) for place in session.scalars(going)]
     return found + [
         _("%(name)s v%(version)s was made from it", name=one.name, version=one.version)
         if person.reaches(project_id)

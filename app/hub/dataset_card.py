@@ -4,7 +4,7 @@ Its YAML names the splits, which is how `load_dataset` finds them. Only what nev
 keep the card under the dataset's hash.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -16,7 +16,9 @@ from app.models import Dataset
 _SPLITS = ("train", "test")
 
 
-def card(dataset: Dataset) -> bytes:
+def card(dataset: Dataset, loads: Sequence[str] = ()) -> bytes:
+    """`loads` is what `load_dataset` is told elsewhere: a repository or a folder, and a revision of it."""
+    named = [_quoted(word) for word in loads or (f"{NAMESPACE}/{dataset.name}", dataset.sha256[:40])]
     lines = [
         "---",
         f"pretty_name: {_quoted(dataset.name)}",
@@ -40,7 +42,7 @@ def card(dataset: Dataset) -> bytes:
         "```python",
         "from datasets import load_dataset",
         "",
-        f'dataset = load_dataset("{NAMESPACE}/{dataset.name}", revision="{dataset.sha256[:40]}")',
+        f"dataset = load_dataset({', revision='.join(named)})",
         "```",
         "",
     ]

@@ -18,6 +18,7 @@ from app.models.preference import Preference
 from app.models.preflight import Preflight
 from app.models.project import Project
 from app.models.prompt import Prompt
+from app.models.publication import Publication
 from app.models.response import Response
 from app.models.run import Run
 from app.models.run_keep import RunKeep
@@ -54,6 +55,7 @@ __all__ = [
     "Preflight",
     "Project",
     "Prompt",
+    "Publication",
     "Response",
     "Run",
     "RunKeep",

@@ -13,3 +13,19 @@ def test_it_reads_each_setting_from_the_variable_that_is_documented(monkeypatch:
     monkeypatch.setenv("TIEBREAK_HOME", "/data")
     monkeypatch.setenv("PORT", "9000")
     assert (str(Settings().home), Settings().port) == ("/data", 9000)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SECRET_KEY", "too short", "at least 32 characters"),
+        ("PUBLISH_HUBS", "huggingface.co", "is no address"),
+        ("PUBLISH_S3", "amazon, http://key:secret@10.0.0.1", "is no address"),
+    ],
+)
+def test_it_refuses_what_would_not_do_for_publishing(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=words):
+        Settings()

@@ -253,6 +253,11 @@ def _train(session: Session) -> dict[str, str]:
     running.facts = running.facts | {"started_from": checkpoint.exactly}
     made = trained.make_run(session, dataset, state="finished", facts={"reference": checkpoint.exactly})
     trained.make_checkpoint(session, made, name="everyday-second")
+    refused = {"state": "failed", "error": "The hub does not accept this token.", "finished_at": now, "done_files": 1}
+    stopped = trained.make_publication(session, checkpoint, done_bytes=2, **refused)
+    going = {"kind": "s3", "endpoint": "amazon", "place": "models/everyday/v1", "options": {"region": "eu-central-1"}}
+    going |= {"state": "running", "doing": "model.safetensors", "lease_until": now + timedelta(hours=9)}
+    sent = trained.make_publication(session, checkpoint, done_files=1, done_bytes=21_000, **going)
     return {
         "dataset": f"/datasets/{dataset.id}",
         "run": f"/runs/{done.id}",
@@ -261,6 +266,10 @@ def _train(session: Session) -> dict[str, str]:
         "samples": f"/runs/{done.id}/samples?place=1&at=60",
         "compared": f"/runs/compare?run={done.id}&run={running.id}",
         "checkpoint": f"/checkpoints/{checkpoint.id}",
+        "publications": f"/checkpoints/{checkpoint.id}/publications",
+        "publications_dataset": f"/datasets/{dataset.id}/publications",
+        "publication": f"/publications/{sent.id}",
+        "publication_failed": f"/publications/{stopped.id}",
     }
 
 

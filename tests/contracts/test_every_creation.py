@@ -18,8 +18,9 @@ from app.models.api_token import SCOPES
 from app.models.token_window import TokenWindow
 from tests.conftest import token_client
 from tests.judged import judged_pairs
-from tests.trained import make_checkpoint, make_dataset, make_run, make_trainer
+from tests.trained import make_checkpoint, make_dataset, make_publication, make_run, make_trainer
 
+HUB = {"repository": "ada/helpful", "token": "t"}
 RUN = {"method": "dpo", "dataset": "pairs", "settings": {"max_steps": 4}}
 # Each route with a request that makes something in `ready`.
 CREATIONS: dict[str, tuple[str, dict[str, Any] | None]] = {
@@ -41,6 +42,9 @@ CREATIONS: dict[str, tuple[str, dict[str, Any] | None]] = {
     "/webhooks/{webhook_id}/test": ("/webhooks/{webhook}/test", None),
     "/webhooks/{webhook_id}/deliveries/send": ("/webhooks/{webhook}/deliveries/send", None),
     "/webhooks/{webhook_id}/deliveries/{delivery_id}/send": ("/webhooks/{webhook}/deliveries/{delivery}/send", None),
+    "/checkpoints/{checkpoint_id}/publications": ("/checkpoints/{checkpoint}/publications", {"hub": HUB}),
+    "/datasets/{dataset_id}/publications": ("/datasets/{dataset}/publications", {"hub": HUB}),
+    "/publications/{publication_id}/retry": ("/publications/{publication}/retry", {"hub": {"token": "t"}}),
 }
 # These keep the key with the judgment, for as long as there is one; `tests/app/judgments` has their stories.
 JUDGING = {
@@ -59,7 +63,8 @@ def ready(ada: User, ben: User, silence: None) -> dict[str, int]:
         make_trainer(session)
         dataset = make_dataset(session)
         run = make_run(session, dataset, state="finished", checkpoint_name="starter")
-        make_checkpoint(session, run)
+        checkpoint = make_checkpoint(session, run)
+        stopped = make_publication(session, checkpoint, state="failed")
         session.add(RunKeep(run_id=run.id, step=run.step, prefix="kept/run-1/1-40", files=[], told={}))
         failed = make_run(session, dataset, state="failed")
         hook = Webhook(url="https://1.1.1.1/hook", events=["dataset.ready"], secret=b"secret", owner_id=ada.id)
@@ -69,7 +74,8 @@ def ready(ada: User, ben: User, silence: None) -> dict[str, int]:
         session.add(told)
         session.flush()
         numbers = {"run": run.id, "failed": failed.id, "ben": ben.id}
-        return numbers | {"webhook": hook.id, "delivery": told.id}
+        things = {"checkpoint": checkpoint.id, "dataset": dataset.id, "publication": stopped.id}
+        return numbers | things | {"webhook": hook.id, "delivery": told.id}
 
 
 @pytest.fixture

@@ -132,6 +132,18 @@ PROGRAMS = {
     "HEAD /checkpoints/{checkpoint_id}/files/{path:path}": Line(
         "admins", "/checkpoints/{checkpoint}/files/model.safetensors", "read"
     ),
+    "POST /checkpoints/{checkpoint_id}/publications": Line(
+        "admins", "/checkpoints/{checkpoint}/publications", "export", {"hub": {"repository": "a/b", "token": "t"}}
+    ),
+    "POST /datasets/{dataset_id}/publications": Line(
+        "admins", "/datasets/{dataset}/publications", "export", {"hub": {"repository": "a/c", "token": "t"}}
+    ),
+    "GET /publications": Line("admins", "/publications", "read"),
+    "GET /publications/{publication_id}": Line("admins", "/publications/{publication}", "read"),
+    "POST /publications/{publication_id}/cancel": Line("admins", "/publications/{publication}/cancel", "export"),
+    "POST /publications/{publication_id}/retry": Line(
+        "admins", "/publications/{publication}/retry", "export", {"hub": {"token": "t"}}
+    ),
     "GET /checkpoints/{name}/aliases": Line("admins", "/checkpoints/pairs-dpo/aliases", "read"),
     "PUT /checkpoints/{name}/aliases/{alias}": Line(
         "admins", "/checkpoints/pairs-dpo/aliases/production", "train", {"version": 1}
@@ -261,6 +273,13 @@ BROWSERS = {
     "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/send": Line(
         "data", "/webhooks/{webhook}/deliveries/{delivery}/send"
     ),
+    "GET /checkpoints/{row_id}/publications": Line("admins", "/checkpoints/{checkpoint}/publications"),
+    "POST /checkpoints/{row_id}/publications": Line("admins", "/checkpoints/{checkpoint}/publications"),
+    "GET /datasets/{row_id}/publications": Line("admins", "/datasets/{dataset}/publications"),
+    "POST /datasets/{row_id}/publications": Line("admins", "/datasets/{dataset}/publications"),
+    "GET /publications/{publication_id}": Line("admins", "/publications/{publication}"),
+    "POST /publications/{publication_id}/cancel": Line("admins", "/publications/{publication}/cancel"),
+    "POST /publications/{publication_id}/retry": Line("admins", "/publications/{publication}/retry"),
 }
 
 
@@ -321,6 +340,7 @@ def place(ada: User, ben: User, cleo: User, tmp_path: Path) -> Place:
         word = {"name": checkpoint.name, "alias": "candidate", "version": checkpoint.version}
         session.add(CheckpointAlias(**word, moved_by=ada.id))
         numbers = {"dataset": dataset.id, "run": run.id, "checkpoint": checkpoint.id, "ben": ben.id}
+        numbers["publication"] = trained.make_publication(session, checkpoint).id
         numbers["preflight"] = trained.make_preflight(session, dataset).id
         session.flush()
         numbers["imported"] = imported.id
