@@ -2,7 +2,7 @@
 
 Safe to repeat is what changes nothing (GET), and what carries an `Idempotency-Key`: every POST gets one, the same for each
 try, so that the server does the work once however often it hears of it. What is tried again is a lost connection and the
-answers 429, 502, 503 and 504, later and later, or after as long as `Retry-After` says.
+answers 429, 502, 503 and 504 (and 409 with `Retry-After`, while the first try is still at work), later and later, or after as long as `Retry-After` says.
 """
 
 import time
@@ -123,7 +123,8 @@ class Connection:
                 if answer.is_redirect:
                     raise UnexpectedAnswerError(f"the server is at {answer.headers.get('location')}; use that address")
                 problem = refusal(answer)
-                if answer.status_code not in TRY_AGAIN:
+                is_at_work = problem.status == 409 and problem.retry_after_s is not None  # the first try of ours
+                if problem.status not in TRY_AGAIN and not is_at_work:
                     raise problem
             self.pause(n_tried, problem)
 

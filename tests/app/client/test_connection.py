@@ -103,6 +103,14 @@ def test_what_is_sent_twice_since_its_answer_was_lost_is_done_once(server: str, 
     assert client.project("words").counts.judgments == 1
 
 
+def test_a_project_whose_making_was_not_heard_of_is_made_once(server: str, token: str):
+    at_work = answer("409 Conflict", b"{}", Retry_After="0", **PROBLEM)
+    with bad_line(server, breaks=(0, 0), says=(at_work,)) as line, Client(line.address, token) as unlucky:
+        assert unlucky.create_project("words").slug == "words"
+        assert [one.slug for one in unlucky.projects()] == ["words"]
+    assert line.n_cut == 2
+
+
 def test_an_address_where_nobody_listens_is_told_soon(token: str):
     nowhere = Client(f"http://127.0.0.1:{free_port()}", token)
     with nowhere as client, pytest.raises(ConnectionLostError, match="Is this its address"):
