@@ -145,8 +145,6 @@ class Place:
     storage: Path
     port: int = field(default_factory=free_port)
     token: str = ""
-    has_disk: bool = False
-    """Whether its storage is a small disk of its own."""
 
     @property
     def environment(self) -> dict[str, str]:

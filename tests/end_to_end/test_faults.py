@@ -6,7 +6,6 @@ file is in storage, its row is not. So the last complete state is the one after 
 
 import os
 import signal
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,23 +27,9 @@ def place() -> Iterator[Place]:
     with tempfile.TemporaryDirectory(prefix="tb-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         place = Place(Path(name) / "home", Path(name) / "storage")
-        with a_disk_of_its_own(place.storage) as has_one, place.up():
-            place.has_disk = has_one
+        with place.up():
             place.freeze()
             yield place
-
-
-@contextmanager
-def a_disk_of_its_own(folder: Path) -> Iterator[bool]:
-    """One in memory that is soon full, where we may make one."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=400m", "tiebreak-test", str(folder)]
-    is_made = os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0
-    try:
-        yield is_made
-    finally:
-        if is_made:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -211,31 +196,6 @@ def asleep(worker: psutil.Process) -> Iterator[Callable[[], None]]:
 def has_told_its_end(place: Place, worker: psutil.Process, run_id: int) -> bool:
     log = place.rows.ask("SELECT log FROM run_watch WHERE run_id = %s", run_id)
     return "publishing" in log and not trainers_below(worker)
-
-
-def test_a_full_disk_fails_what_needs_room_in_words_and_leaves_no_file_that_looks_whole(
-    place: Place, calm: list[str], halted: tuple[int, Callable[[], None]]
-) -> None:
-    run_id, open_gate = halted
-    if not place.has_disk:
-        pytest.skip("only root may mount a disk that is small enough")
-    before = place.rows.curve(run_id)
-    filler = place.storage / "filler"
-    with suppress(OSError), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(1 << 16))
-    refused = place.ask("POST", "/projects/sums/datasets", {"name": "no-room"})
-    assert (refused.status_code, "no room left" in refused.json()["detail"]) == (503, True)
-    assert not (place.storage / "datasets" / "no-room").exists()
-    open_gate()
-    until(lambda: place.rows.run(run_id, "state") == "failed", "there is no room for its next state")
-    assert "no room left" in place.rows.run(run_id, "error")
-    assert place.stored(run_id) == place.rows.proved(run_id)
-    filler.unlink()
-    assert place.api("POST", "/projects/sums/datasets", {"name": "no-room"})["version"] == 1
-    place.api("POST", f"/runs/{run_id}/resume")
-    ends_alike(place, run_id, calm)
-    goes_on(place, run_id, before)
 
 
 def test_messages_that_come_twice_or_too_late_change_nothing(
