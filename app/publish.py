@@ -50,7 +50,7 @@ def command(who: "Callable[[Session], Person]") -> click.Command:
             publication_id = _order(who, kind, what, place)
             print(f"publication {publication_id}: {get_settings().address}/publications/{publication_id}")
             if not detach:
-                for line in _watch(publication_id):
+                for line in _watch(who, publication_id):
                     print(line, flush=True)
 
     return publish
@@ -94,7 +94,7 @@ def _order(who: "Callable[[Session], Person]", kind: str, what: str, place: "Pla
         return service.order(session, person, subject_named(session, person, kind, what), place).id
 
 
-def _watch(publication_id: int) -> Iterator[str]:
+def _watch(who: "Callable[[Session], Person]", publication_id: int) -> Iterator[str]:
     """A line for each file, and one for the end. Raises Mistake where it failed."""
     from app.db import work_unit
     from app.pages import size
@@ -103,7 +103,7 @@ def _watch(publication_id: int) -> Iterator[str]:
     said = ""
     while True:
         with work_unit() as session:
-            one = seen(session, publication_id)
+            one = seen(session, who(session), publication_id)
             row = one.row
         line = f"{row.state}: {row.done_files} of {one.files} files, {size(row.done_bytes)} of {size(row.n_bytes)}"
         line += f"; {row.error}" if row.error and not one.is_over else ""

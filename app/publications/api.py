@@ -27,12 +27,7 @@ def _publishes(person: MayExport) -> Person:
     return unbound(person)
 
 
-def _looks(person: MayReadAll) -> Person:
-    return unbound(person)
-
-
 MayPublish = Annotated[Person, Depends(_publishes)]
-MayLook = Annotated[Person, Depends(_looks)]
 
 
 class PublicationAnswer(BaseModel):
@@ -137,7 +132,7 @@ def _ordered(
     row = service.order(session, person, subject_by_id(session, person, kind, row_id), given.place)
     session.refresh(row)
     response.headers["Location"] = f"/api/v1/publications/{row.id}"
-    return answer(seen(session, row.id))
+    return answer(seen(session, person, row.id))
 
 
 @router.post("/checkpoints/{checkpoint_id}/publications", status_code=202)
@@ -160,7 +155,7 @@ def publish_dataset(
 
 @router.get("/publications")
 def list_publications(
-    _: MayLook,
+    person: MayReadAll,
     session: SessionDep,
     request: Request,
     response: Response,
@@ -171,23 +166,25 @@ def list_publications(
     limit: Limit = 100,
 ) -> list[PublicationAnswer]:
     """Newest first."""
-    found = publications_page(session, after=after, limit=limit, checkpoint=checkpoint, dataset=dataset, state=state)
+    found = publications_page(
+        session, person, after=after, limit=limit, checkpoint=checkpoint, dataset=dataset, state=state
+    )
     page = cut(found, limit, key=lambda one: one.row.id)
     link_next(request, response, page.next_after)
     return [answer(one) for one in page.rows]
 
 
 @router.get("/publications/{publication_id}")
-def show_publication(publication_id: RowNumber, _: MayLook, session: SessionDep) -> PublicationAnswer:
+def show_publication(publication_id: RowNumber, person: MayReadAll, session: SessionDep) -> PublicationAnswer:
     """How far it is, and where it is once it has arrived."""
-    return answer(seen(session, publication_id))
+    return answer(seen(session, person, publication_id))
 
 
 @router.post("/publications/{publication_id}/cancel")
 def cancel_publication(publication_id: RowNumber, person: MayPublish, session: SessionDep) -> PublicationAnswer:
     """One that waits ends at once, one that goes on within seconds. What arrived by then stays where it is."""
-    service.cancel(session, person, publication_by_id(session, publication_id))
-    return answer(seen(session, publication_id))
+    service.cancel(session, person, publication_by_id(session, person, publication_id))
+    return answer(seen(session, person, publication_id))
 
 
 @router.post("/publications/{publication_id}/retry", status_code=202)
@@ -196,5 +193,5 @@ def retry_publication(
     publication_id: RowNumber, given: Opened, person: MayPublish, session: SessionDep
 ) -> PublicationAnswer:
     """The same once more, after it failed or was cancelled; what is there already is not sent again."""
-    service.retry(session, person, publication_by_id(session, publication_id), given.secret)
-    return answer(seen(session, publication_id))
+    service.retry(session, person, publication_by_id(session, person, publication_id), given.secret)
+    return answer(seen(session, person, publication_id))

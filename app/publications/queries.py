@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from app.access import Person
+from app.access import Person, within
 from app.checkpoints.queries import checkpoint_by_id, version_named
 from app.datasets.queries import dataset_for, dataset_named
 from app.errors import NotFound
 from app.language import gettext as _
-from app.models import Checkpoint, Publication
+from app.models import Checkpoint, Dataset, Publication, Run
 from app.publications.content import Subject, subject_of
 
 _LONGEST_NUMBER = 19
@@ -46,20 +46,29 @@ class Seen:
         return len(self.row.paths)
 
 
-def publication_by_id(session: Session, publication_id: int) -> Publication:
-    found = session.get(Publication, publication_id)
+def _theirs(person: Person) -> ColumnElement[bool]:
+    """What is within the bounds of a token: of a dataset of its projects, or of a checkpoint that was trained on one."""
+    sets = select(Dataset.id).where(within(person, Dataset.project_id))
+    models = select(Checkpoint.id).join(Run, Run.id == Checkpoint.run_id).where(Run.dataset_id.in_(sets))
+    return or_(Publication.dataset_id.in_(sets), Publication.checkpoint_id.in_(models))
+
+
+def publication_by_id(session: Session, person: Person, publication_id: int) -> Publication:
+    this = select(Publication).where(Publication.id == publication_id, _theirs(person))
+    found = session.scalars(this).one_or_none()
     if found is None:
         raise NotFound(_("There is no publication %(number)s.", number=publication_id))
     return found
 
 
-def seen(session: Session, publication_id: int) -> Seen:
-    row = publication_by_id(session, publication_id)
+def seen(session: Session, person: Person, publication_id: int) -> Seen:
+    row = publication_by_id(session, person, publication_id)
     return Seen(row, subject_of(session, row))
 
 
 def publications_page(
     session: Session,
+    person: Person,
     *,
     after: int | None,
     limit: int,
@@ -68,7 +77,7 @@ def publications_page(
     state: str | None = None,
 ) -> Sequence[Seen]:
     """Newest first; one more than `limit` when there are more."""
-    statement = select(Publication).order_by(Publication.id.desc()).limit(limit + 1)
+    statement = select(Publication).where(_theirs(person)).order_by(Publication.id.desc()).limit(limit + 1)
     if after is not None:
         statement = statement.where(Publication.id < after)
     if checkpoint is not None:

@@ -50,7 +50,7 @@ def _page(
     session: SessionDep, person: Person, kind: Kind, row_id: int, *, after: int | None = None, limit: int = 20
 ) -> dict[str, Any]:
     which: dict[str, Any] = {"checkpoint": row_id} if kind == "checkpoints" else {"dataset": row_id}
-    page = cut(publications_page(session, after=after, limit=limit, **which), limit, key=lambda one: one.row.id)
+    page = cut(publications_page(session, person, after=after, limit=limit, **which), limit, key=lambda one: one.row.id)
     servers = {"hubs": get_settings().hubs, "s3_servers": get_settings().s3_servers}
     subject = subject_by_id(session, person, kind, row_id)
     return {
@@ -116,7 +116,7 @@ def _missing(problem: ValidationError) -> BadInput:
 @router.get("/publications/{publication_id}")
 def publication(publication_id: RowNumber, request: Request, session: SessionDep, person: Admin) -> Response:
     """The page, or under htmx the part of it that moves; once it is over, the rest of the page has news too."""
-    shown = PublicationPage(person=person, one=seen(session, publication_id))
+    shown = PublicationPage(person=person, one=seen(session, person, publication_id))
     if not is_fragment_wanted(request):
         return render(request, "publications/publication.html", shown)
     part = render(request, "publications/_publication.html", shown)
@@ -127,7 +127,7 @@ def publication(publication_id: RowNumber, request: Request, session: SessionDep
 
 @router.post("/publications/{publication_id}/cancel")
 def cancel(publication_id: RowNumber, request: Request, session: SessionDep, person: Admin) -> Response:
-    row = publication_by_id(session, publication_id)
+    row = publication_by_id(session, person, publication_id)
     try:
         service.cancel(session, person, row)
     except Mistake as mistake:
@@ -137,11 +137,11 @@ def cancel(publication_id: RowNumber, request: Request, session: SessionDep, per
 
 @router.post("/publications/{publication_id}/retry")
 def retry(publication_id: RowNumber, request: Request, session: SessionDep, person: Admin, form: Fields) -> Response:
-    row = publication_by_id(session, publication_id)
+    row = publication_by_id(session, person, publication_id)
     try:
         service.retry(session, person, row, _secret(row.kind, form))
     except Mistake as mistake:
-        page = PublicationPage(person=person, one=seen(session, row.id), mistake=mistake)
+        page = PublicationPage(person=person, one=seen(session, person, row.id), mistake=mistake)
         return render(request, "publications/publication.html", page, status=mistake.status)
     return go_to(request, f"/publications/{row.id}")
 

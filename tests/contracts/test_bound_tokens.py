@@ -33,6 +33,7 @@ ANSWERS = {
     "GET /trainers",
     "GET /webhooks",
     "GET /checkpoints",
+    "GET /publications",
     "GET /checkpoints/{name}/aliases",
     "GET /api/whoami-v2",
     "GET /api/{kind:kinds}",
