@@ -11,7 +11,9 @@ from app.settings import ROOT
 from tests.conftest import client
 from tests.queued import queued, value
 
-COMMANDS = "up web worker migrate user token starter import export train demo doctor verify backup restore webhook"
+COMMANDS = (
+    "up web worker migrate user token starter import export train demo doctor verify backup restore webhook publish"
+)
 
 
 def test_it_has_all_its_commands_however_it_is_started():
