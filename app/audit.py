@@ -116,7 +116,7 @@ def list_audit(
     after: After = None,
     limit: Limit = 100,
 ) -> list[DeedAnswer]:
-    """What was done and by whom, newest first. Judgments are not in it; they are their own record."""
+    """List what was done and by whom, newest first. Judgments are not in it; they are their own record."""
     page = cut(deeds_page(session, wanted, after=after, limit=limit), limit, key=lambda row: row[0].id)
     link_next(request, response, page.next_after)
     return [

@@ -1,15 +1,19 @@
 """The API's own description, OpenAPI 3.1: what FastAPI finds out by itself, with the answers that no route declares, and who may ask.
 
-Generators of clients name a method after `operationId`, which is the name of the route's function. Problems (RFC 9457) are listed at the statuses
+Generators of clients name a method after `operationId`, which is the name of the route's function. The first sentence of its
+docstring is the summary, and what follows is the description. The examples are those of `app/examples.py`. Problems (RFC 9457) are listed at the statuses
 where they can occur, as the address, the body and the verb of an operation allow them.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+
+from app import examples
 
 ABOUT = """People compare responses, models learn from it, and programs fetch both.
 
@@ -50,6 +54,19 @@ MEANS = {
     "503": "The database, the storage or a trainer is away; nothing was stored.",
 }
 OF_EVERY_ROUTE = ("401", "403", "429", "503")
+_AGAIN = {"200": "It was stored before, by a request with this Idempotency-Key."}
+_FILE = {"206": "The part that `Range` asks for.", "304": "The file is the one that `If-None-Match` names."}
+# What else a route answers with, where that says something else than its usual answer.
+ALSO = {
+    "judge": _AGAIN,
+    "revise_judgment": _AGAIN,
+    "withdraw_judgment": _AGAIN,
+    "freeze_dataset": {"200": "Nothing has changed since the newest version, which this is."},
+    "next_turn": {"204": "Nothing is left for you to judge."},
+    "dataset_file": _FILE,
+    "checkpoint_file": _FILE,
+}
+_SENTENCE = re.compile(r"(.+?)\.(?:\s+|$)(.*)", re.DOTALL)
 
 
 def operation_name(route: APIRoute) -> str:
@@ -75,10 +92,44 @@ def description(app: FastAPI) -> dict[str, Any]:
     for path, operations in told["paths"].items():
         if path.startswith("/api/"):
             for verb, operation in operations.items():
-                operation["security"] = [{"token": []}]
-                for status in _problems(path, verb, operation):
-                    operation["responses"][status] = _problem(status)
+                _complete(path, verb, operation)
+    for name, example in examples.OF_MODELS.items():
+        parts["schemas"][name]["examples"] = [example]
     return told
+
+
+def _complete(path: str, verb: str, operation: dict[str, Any]) -> None:
+    operation["security"] = [{"token": []}]
+    _say_in_sentences(operation)
+    _show(operation)
+    _add_answers(operation)
+    for status in _problems(path, verb, operation):
+        operation["responses"][status] = _problem(status)
+
+
+def _say_in_sentences(operation: dict[str, Any]) -> None:
+    found = _SENTENCE.fullmatch(operation.pop("description", "").strip())
+    assert found, f"{operation['operationId']} has a docstring that begins with a sentence"
+    operation["summary"] = " ".join(found[1].split())
+    if found[2]:
+        operation["description"] = found[2]
+
+
+def _show(operation: dict[str, Any]) -> None:
+    """Examples of what has no model: turns and judgments, which are made by hand, and files to import."""
+    if example := examples.OF_OPERATIONS.get(operation["operationId"]):
+        (usual,) = (answer for status, answer in operation["responses"].items() if status in {"200", "201"})
+        content = usual.setdefault("content", {}).setdefault("application/json", {"schema": {"type": "object"}})
+        content["example"] = example
+    if operation["operationId"] == "import_items":
+        operation["requestBody"]["content"]["application/json"]["example"] = examples.IMPORTED
+
+
+def _add_answers(operation: dict[str, Any]) -> None:
+    for status, means in ALSO.get(operation["operationId"], {}).items():
+        usual = next(answer for code, answer in operation["responses"].items() if code in {"200", "201"})
+        has_body = status in {"200", "206"} and "content" in usual
+        operation["responses"][status] = {"description": means} | ({"content": usual["content"]} if has_body else {})
 
 
 def _problems(path: str, verb: str, operation: dict[str, Any]) -> Iterator[str]:

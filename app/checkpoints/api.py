@@ -97,7 +97,7 @@ def list_checkpoints(
     after: After = None,
     limit: Limit = 100,
 ) -> list[CheckpointAnswer]:
-    """Newest first."""
+    """List the published models, newest first."""
     page = cut(checkpoints_page(session, person, after=after, limit=limit), limit, key=lambda row: row.checkpoint.id)
     link_next(request, response, page.next_after)
     words = aliases_of(session, [found.checkpoint for found in page.rows])
@@ -106,14 +106,14 @@ def list_checkpoints(
 
 @router.get("/checkpoints/{checkpoint_id}")
 def show_checkpoint(checkpoint_id: int, person: MayReadAll, session: SessionDep) -> CheckpointAnswer:
-    """A published model with what it measured, its files and their SHA-256."""
+    """Show a published model with what it measured, its files and their SHA-256."""
     found = lineage(session, person, checkpoint_id)
     return answer(found, aliases_of(session, [found.checkpoint]).get(found.checkpoint.id, ()))
 
 
 @router.delete("/checkpoints/{checkpoint_id}", status_code=204)
 def delete_checkpoint(checkpoint_id: int, person: MayTrain, session: SessionDep) -> None:
-    """Unless something needs it: an alias, a run that is not over, a checkpoint made from it. Its version stays taken."""
+    """Delete a published model, unless something needs it: an alias, a run that is not over, a checkpoint made from it. Its version stays taken."""
     deletion.delete(session, person, checkpoint_by_id(session, person, checkpoint_id))
 
 
@@ -122,7 +122,7 @@ def delete_checkpoint(checkpoint_id: int, person: MayTrain, session: SessionDep)
 def checkpoint_file(
     checkpoint_id: int, path: str, person: MayReadAll, session: SessionDep, request: Request
 ) -> Response:
-    """A file of a published model; its `ETag` is its SHA-256, and `Range` goes on where a download broke."""
+    """Download a file of a published model. Its `ETag` is its SHA-256, and `Range` goes on where a download broke."""
     checkpoint = there(checkpoint_by_id(session, person, checkpoint_id))
     file = listed(checkpoint.files, path)
     count(session, request, checkpoint, path)
@@ -131,7 +131,7 @@ def checkpoint_file(
 
 @router.get("/checkpoints/{name}/aliases")
 def list_aliases(name: str, person: MayReadAll, session: SessionDep) -> list[AliasAnswer]:
-    """Which version each alias of this name stands for now, in alphabetical order."""
+    """List which version each alias of this name stands for now, in alphabetical order."""
     return [alias_answer(alias) for alias in aliases_of_name(session, person, name)]
 
 
@@ -143,5 +143,5 @@ def move_alias(name: str, alias: str, given: Move, person: MayTrain, session: Se
 
 @router.delete("/checkpoints/{name}/aliases/{alias}", status_code=204)
 def remove_alias(name: str, alias: str, person: MayTrain, session: SessionDep) -> None:
-    """The alias stands for nothing any more; the version stays as it is."""
+    """Remove an alias; the version stays as it is."""
     aliases.remove(session, person, name, alias)

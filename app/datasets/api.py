@@ -73,7 +73,7 @@ def answer(dataset: Dataset, project: str) -> DatasetAnswer:
 def freeze_dataset(
     slug: str, order: Order, person: MayExport, session: SessionDep, response: Response
 ) -> DatasetAnswer:
-    """201 for a new version; 200 with the newest one when nothing has changed since."""
+    """Freeze a version of a dataset. It is 201 for a new version, 200 with the newest one when nothing has changed since."""
     project = managed_project(session, person, slug)
     frozen = freeze(session, person, project, order)
     if not frozen.is_new:
@@ -83,7 +83,7 @@ def freeze_dataset(
 
 @router.post("/projects/{slug}/datasets/preview")
 def preview_dataset(slug: str, order: Order, person: MayExport, session: SessionDep) -> PreviewAnswer:
-    """What would be frozen now by this order, counted and not stored."""
+    """Count what would be frozen now by this order, counted and not stored."""
     check(order)
     return PreviewAnswer(**asdict(preview(session, managed_project(session, person, slug), order)))
 
@@ -97,7 +97,7 @@ def list_datasets(
     after: After = None,
     limit: Limit = 100,
 ) -> list[DatasetAnswer]:
-    """Newest first."""
+    """List the frozen versions of datasets, newest first."""
     page = cut(datasets_page(session, person, after=after, limit=limit), limit, key=lambda row: row[0].id)
     link_next(request, response, page.next_after)
     return [answer(dataset, slug) for dataset, slug in page.rows]
@@ -105,7 +105,7 @@ def list_datasets(
 
 @router.get("/datasets/{dataset_id}")
 def show_dataset(dataset_id: int, person: MayReadData, session: SessionDep) -> DatasetAnswer:
-    """A frozen version with its settings, counts and files."""
+    """Show a frozen version with its settings, counts and files."""
     dataset, project = dataset_for(session, person, dataset_id)
     return answer(dataset, project.slug)
 
@@ -113,7 +113,7 @@ def show_dataset(dataset_id: int, person: MayReadData, session: SessionDep) -> D
 @router.head("/datasets/{dataset_id}/files/{path:path}", response_class=Response, include_in_schema=False)
 @router.get("/datasets/{dataset_id}/files/{path:path}", response_class=Response)
 def dataset_file(dataset_id: int, path: str, person: MayReadData, session: SessionDep, request: Request) -> Response:
-    """A file of a frozen version, with `ETag` and `Range`."""
+    """Download a file of a frozen version, with `ETag` and `Range`."""
     dataset, _ = dataset_for(session, person, dataset_id)
     name = f"{dataset.name}-v{dataset.version}-{path}"
     file = listed(dataset.files, path)

@@ -46,7 +46,7 @@ _BODY: dict[str, Any] = {
 
 @router.post("/projects/{slug}/items", openapi_extra=_BODY)  # noqa: FAST003 -- `sent` knows the project
 def import_items(sent: SentBody, session: SessionDep) -> ImportAnswer:
-    """Good records go in, bad ones are named. Sending the same again adds nothing."""
+    """Import items with their responses. Good records go in, bad ones are named. Sending the same again adds nothing."""
     stream = records(sent.file, limit_bytes=upload_limit_bytes(), media_type=sent.media_type)
     report = import_records(session, sent.target.project, sent.target.person, stream, source="API")
     return ImportAnswer.model_validate(asdict(report))

@@ -83,7 +83,7 @@ def judgment_request(
     dependencies=[Depends(judgment_request)],
 )
 async def judge(request: Request) -> Response:
-    """Store a judgment; 200 when this key stored it before. With `?next=1` the answer holds the next turn as well."""
+    """Store a judgment. It is 200 when this key stored it before. With `?next=1` the answer holds the next turn as well."""
     place = read_parameters(_Place, "path", {**request.query_params, **request.path_params})
     order = read_json(JudgmentOrder, await request.body())
     return await in_thread(_judge, request, place, order)
@@ -151,7 +151,7 @@ class Lines(StreamingResponse):
 
 @router.get("/projects/{slug}/preferences", status_code=200, response_class=Lines)
 def preferences(slug: str, person: MayExport, session: SessionDep) -> Lines:
-    """Every tuple (x, a⁺, a⁻) in force, one JSON object a line, in the shape that preference trainers read.
+    """Stream every tuple (x, a⁺, a⁻) in force, one JSON object a line, in the shape that preference trainers read.
 
     The last line says how many there were; a stream without it was cut off.
     """

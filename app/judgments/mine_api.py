@@ -92,7 +92,7 @@ def list_own_judgments(
     after: After = None,
     limit: Limit = 100,
 ) -> list[OwnJudgment]:
-    """One's own judgments of the project, newest first. Of a long search a page may be empty and have a next."""
+    """List one's own judgments of the project, newest first. Of a long search a page may be empty and have a next."""
     project = project_for(session, person, slug)
     wanted = history.Wanted(checked_words(words), outcome or "", since, until)
     found = history.mine(session, person, project, wanted, after=after, limit=limit)
@@ -117,7 +117,7 @@ def list_own_judgments(
 
 @router.get("/projects/{slug}/turns/{assignment_id}")
 def show_own_turn(slug: str, assignment_id: RowNumber, person: MayRead, session: SessionDep) -> OwnTurn:
-    """A turn of one's own that was judged, with what was shown and every revision of what was said."""
+    """Show a turn of one's own that was judged, with what was shown and every revision of what was said."""
     turn = history.shown(session, person, project_for(session, person, slug), assignment_id)
     return OwnTurn(
         assignment=turn.assignment_id,
@@ -144,7 +144,7 @@ def show_own_turn(slug: str, assignment_id: RowNumber, person: MayRead, session:
 
 @router.get("/projects/{slug}/practice/{judgment_id}")
 def show_practice(slug: str, judgment_id: RowNumber, person: MayRead, session: SessionDep) -> PracticeAnswer:
-    """What one said in practice beside the right answer."""
+    """Show what one said in practice beside the right answer."""
     found = practice.feedback(session, person, project_for(session, person, slug), judgment_id)
     return PracticeAnswer(
         judgment=found.judgment_id,

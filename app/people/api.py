@@ -114,7 +114,7 @@ def _link(row: Invitation, invited_by: str) -> AdminLinkAnswer:
 def list_people(
     _: MayRunPlace, session: SessionDep, request: Request, response: Response, after: After = None, limit: Limit = 100
 ) -> list[PersonAnswer]:
-    """Everybody who has an account, in the order in which the accounts were made."""
+    """List everybody who has an account, in the order in which the accounts were made."""
     rows = queries.people_page(session, after=after, limit=limit)
     page = cut(rows, limit, key=lambda account: account.user.id)
     link_next(request, response, page.next_after)
@@ -136,7 +136,7 @@ def add_person(new: NewPerson, person: MayRunPlace, session: SessionDep, respons
 
 @router.get("/people/{user_id}")
 def show_person(user_id: RowNumber, _: MayRunPlace, session: SessionDep) -> PersonAnswer:
-    """Somebody's account, with the projects that they are a member of."""
+    """Show somebody's account, with the projects that they are a member of."""
     account = queries.account(session, user_id)
     return answer(account.user, account.projects)
 
@@ -170,7 +170,7 @@ def set_password(
 def list_admin_links(
     _: MayRunPlace, session: SessionDep, request: Request, response: Response, after: After = None, limit: Limit = 100
 ) -> list[AdminLinkAnswer]:
-    """Links by which admins come in and that still work, without what opens them."""
+    """List the links by which admins come in and that still work, without what opens them."""
     pending = invitations.pending(session, None)
     rows = sorted((row for row in pending if row[0].id > (after or 0)), key=lambda row: row[0].id)
     page = cut(rows[: limit + 1], limit, key=lambda row: row[0].id)

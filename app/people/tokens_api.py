@@ -46,14 +46,14 @@ def answer(shown: queries.Shown, person: Person) -> TokenAnswer:
 
 @router.get("/tokens")
 def list_tokens(person: MayRead, session: SessionDep) -> list[TokenAnswer]:
-    """One's own that are not revoked, newest first; a token that is bound to projects is told of itself alone."""
+    """List one's own tokens that are not revoked, newest first. A token that is bound to projects is told of itself alone."""
     mine = queries.tokens(session, person.id)
     return [answer(one, person) for one in mine if person.projects is None or one.token.id == person.token_id]
 
 
 @router.delete("/tokens/{token_id}", status_code=204)
 def revoke_token(token_id: RowNumber, person: Caller, session: SessionDep) -> None:
-    """Any token may end itself; to end another one of the same person it needs the scope admin, and no bounds."""
+    """Revoke a token. Any token may end itself; to end another one of the same person it needs the scope admin, and no bounds."""
     is_itself = token_id == person.token_id
     if not is_itself and person.scopes is not None and ("admin" not in person.scopes or person.projects is not None):
         raise NotAllowed("a token may revoke itself; revoking another one takes the scope “admin” and no bounds")

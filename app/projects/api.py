@@ -52,7 +52,7 @@ class NewProject(SettingsGiven):
     kind: str
 
 
-class Changes(SettingsGiven):
+class ProjectChanges(SettingsGiven):
     """What is left out stays as it is."""
 
     name: str = ""
@@ -106,7 +106,7 @@ def answer(project: Project, numbers: Counts, *, tells_all: bool = True) -> Proj
 @router.post("/projects", status_code=201)
 @once
 def add_project(new: NewProject, person: MayRunPlace, session: SessionDep) -> ProjectAnswer:
-    """409 when the slug is taken."""
+    """Make a project; 409 when the slug is taken."""
     return answer(create_project(session, person, **new.model_dump()), Counts())
 
 
@@ -114,7 +114,7 @@ def add_project(new: NewProject, person: MayRunPlace, session: SessionDep) -> Pr
 def list_projects(
     person: MayRead, session: SessionDep, request: Request, response: Response, after: After = None, limit: Limit = 100
 ) -> list[ProjectAnswer]:
-    """One's own, or all of them for an admin, newest first."""
+    """List one's own projects, or all of them for an admin, newest first."""
     page = cut(projects_page(session, person, after=after, limit=limit), limit, key=lambda project: project.id)
     link_next(request, response, page.next_after)
     numbers, ours = counts_for(session, person, page.rows), managed_among(session, person, page.rows)
@@ -123,7 +123,7 @@ def list_projects(
 
 @router.get("/projects/{slug}")
 def show_project(slug: str, person: MayRead, session: SessionDep) -> ProjectAnswer:
-    """A project with its settings and counts; 404 also for one that is not yours."""
+    """Show a project with its settings and counts; 404 also for one that is not yours."""
     project = project_for(session, person, slug)
     numbers = counts_for(session, person, [project])[project.id]
     return answer(project, numbers, tells_all=manages(session, person, project))
@@ -140,7 +140,7 @@ def free_stuck_items(slug: str, person: MayAdminister, session: SessionDep) -> F
 
 
 @router.patch("/projects/{slug}")
-def change_project(slug: str, changes: Changes, person: MayAdminister, session: SessionDep) -> ProjectAnswer:
+def change_project(slug: str, changes: ProjectChanges, person: MayAdminister, session: SessionDep) -> ProjectAnswer:
     """Change settings; those that are left out stay. Items follow the number of judgments wanted."""
     project = managed_project(session, person, slug)
     change_settings(session, person, project, **changes.model_dump(exclude_unset=True))

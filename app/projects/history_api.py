@@ -72,7 +72,7 @@ def list_project_history(
     after: After = None,
     limit: Limit = 100,
 ) -> list[ProjectDeed]:
-    """What was done to the project and by whom, newest first. Judgments are not in it."""
+    """List what was done to the project and by whom, newest first. Judgments are not in it."""
     project = managed_project(session, person, slug)
     page = cut(history(session, project, after=after, limit=limit), limit, key=lambda row: row[0].id)
     link_next(request, response, page.next_after)
@@ -86,7 +86,7 @@ def list_project_history(
 
 @router.get("/projects/{slug}/progress")
 def show_progress(slug: str, person: MayRead, session: SessionDep) -> ProgressAnswer:
-    """What is done, how fast, by whom, and when it will be over."""
+    """Show what is done, how fast, by whom, and when it will be over."""
     now = live(session, managed_project(session, person, slug))
     return ProgressAnswer(
         standing=StandingAnswer.model_validate(asdict(now.standing)),

@@ -107,7 +107,7 @@ def list_members(
     after: After = None,
     limit: Limit = 100,
 ) -> list[MemberAnswer]:
-    """Who takes part besides the admins, who need no membership."""
+    """List who takes part besides the admins, who need no membership."""
     rows = queries.members_page(session, managed_project(session, person, slug), after=after, limit=limit)
     page = cut(rows, limit, key=lambda row: row[0].id)
     link_next(request, response, page.next_after)
@@ -135,7 +135,7 @@ def change_role(
 
 @router.delete("/projects/{slug}/members/{user_id}", status_code=204)
 def remove_member(slug: str, user_id: RowNumber, person: MayAdminister, session: SessionDep) -> None:
-    """Take somebody out: their judgments stay, turns they have open go to others, links they made end."""
+    """Take somebody out of the project. Their judgments stay, turns they have open go to others, links they made end."""
     service.remove_member(session, person, managed_project(session, person, slug), user_id)
 
 
@@ -149,7 +149,7 @@ def list_invitations(
     after: After = None,
     limit: Limit = 100,
 ) -> list[InvitationAnswer]:
-    """Links that still work, without what opens them: that was told once."""
+    """List the links that still work, without what opens them: that was told once."""
     pending = invitations.pending(session, managed_project(session, person, slug))
     rows = sorted((row for row in pending if row[0].id > (after or 0)), key=lambda row: row[0].id)
     page = cut(rows[: limit + 1], limit, key=lambda row: row[0].id)

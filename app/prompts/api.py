@@ -108,7 +108,7 @@ def list_items(
     after: After = None,
     limit: Limit = 100,
 ) -> list[ItemAnswer]:
-    """In the order they came in; `words` are looked for in the prompts. Of a long search a page may be empty and have a next."""
+    """List items in the order they came in; `words` are looked for in the prompts. Of a long search a page may be empty and have a next."""
     project = managed_project(session, person, slug)
     found = items_page(session, project, which, checked_words(words), after=after, limit=limit)
     link_next(request, response, found.next_after)
@@ -117,7 +117,7 @@ def list_items(
 
 @router.get("/items/{item_id}")
 def show_item(item_id: RowNumber, person: MayRead, session: SessionDep) -> WholeItemAnswer:
-    """An item with its responses and all that was said about it."""
+    """Show an item with its responses and all that was said about it."""
     project = _project_of(session, person, item_id)
     return _whole(whole_item(session, project, item_id))
 
@@ -126,7 +126,7 @@ def show_item(item_id: RowNumber, person: MayRead, session: SessionDep) -> Whole
 def change_item(
     item_id: RowNumber, changes: ItemChanges, person: MayAdminister, session: SessionDep
 ) -> WholeItemAnswer:
-    """Set aside or open again, set a priority (below 0 is urgent), reserve, make it gold, training or ordinary."""
+    """Change an item: set it aside or open it again, set a priority (below 0 is urgent), reserve it, make it gold, training or ordinary."""
     project = _project_of(session, person, item_id)
     managed = managed_item(session, person, project, item_id)
     given = changes.model_fields_set

@@ -149,7 +149,7 @@ def publish_checkpoint(
 def publish_dataset(
     dataset_id: RowNumber, given: Destination, person: MayPublish, session: SessionDep, response: Response
 ) -> PublicationAnswer:
-    """The same for a version of a dataset, with its data card."""
+    """Send the files of a dataset's version to a hub or a bucket of your own, with its data card."""
     return _ordered(session, person, "datasets", dataset_id, given, response)
 
 
@@ -165,7 +165,7 @@ def list_publications(
     after: After = None,
     limit: Limit = 100,
 ) -> list[PublicationAnswer]:
-    """Newest first."""
+    """List what was published outward, newest first."""
     found = publications_page(
         session, person, after=after, limit=limit, checkpoint=checkpoint, dataset=dataset, state=state
     )
@@ -176,13 +176,13 @@ def list_publications(
 
 @router.get("/publications/{publication_id}")
 def show_publication(publication_id: RowNumber, person: MayReadAll, session: SessionDep) -> PublicationAnswer:
-    """How far it is, and where it is once it has arrived."""
+    """Show how far a publication is, and where it is once it has arrived."""
     return answer(seen(session, person, publication_id))
 
 
 @router.post("/publications/{publication_id}/cancel")
 def cancel_publication(publication_id: RowNumber, person: MayPublish, session: SessionDep) -> PublicationAnswer:
-    """One that waits ends at once, one that goes on within seconds. What arrived by then stays where it is."""
+    """Cancel a publication. One that waits ends at once, one that goes on within seconds. What arrived by then stays where it is."""
     service.cancel(session, person, publication_by_id(session, person, publication_id))
     return answer(seen(session, person, publication_id))
 
@@ -192,6 +192,6 @@ def cancel_publication(publication_id: RowNumber, person: MayPublish, session: S
 def retry_publication(
     publication_id: RowNumber, given: Opened, person: MayPublish, session: SessionDep
 ) -> PublicationAnswer:
-    """The same once more, after it failed or was cancelled; what is there already is not sent again."""
+    """Publish once more what failed or was cancelled. What is there already is not sent again."""
     service.retry(session, person, publication_by_id(session, person, publication_id), given.secret)
     return answer(seen(session, person, publication_id))

@@ -18,7 +18,7 @@ router = APIRouter(tags=["judging"])
 
 @router.post("/projects/{slug}/next", response_class=Response)
 def next_turn(slug: str, request: Request) -> Response:
-    """The turn you have, the same until you judge it, or else a new one. 204 when nothing is left for you.
+    """Ask for the next turn. It is the one you have, the same until you judge it, or else a new one. 204 when nothing is left for you.
 
     The transaction is opened here and not by a dependency, which would cost a second trip to the thread pool.
     """

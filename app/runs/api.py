@@ -151,7 +151,7 @@ def list_runs(
     after: After = None,
     limit: Limit = 100,
 ) -> list[RunAnswer]:
-    """Newest first."""
+    """List runs, newest first."""
     page = cut(runs_page(session, person, filters, after=after, limit=limit), limit, key=lambda row: row.run.id)
     link_next(request, response, page.next_after)
     return [answer(listed) for listed in page.rows]
@@ -159,7 +159,7 @@ def list_runs(
 
 @router.get("/runs/{run_id}")
 def show_run(run_id: int, person: MayReadAll, session: SessionDep) -> RunAnswer:
-    """A run with what looks wrong with it, if anything does."""
+    """Show a run with what looks wrong with it, if anything does."""
     listed = listed_run(session, person, run_id)
     run = listed.run
     found = diagnose(run.method, run.settings, run.facts, run.results, sampled(session, run))
@@ -184,7 +184,7 @@ def run_metrics(
     limit: MetricLimit = 10_000,
     downsample: Downsample = None,
 ) -> list[dict[str, Any]]:
-    """In the order of the steps; `after` the last one seen follows a run that is going on.
+    """List the metrics of a run in the order of its steps; `after` the last one seen follows a run that is going on.
 
     With `downsample` the whole run in at most so many rows: each is the mean of its share of the steps, under the last of them.
     """

@@ -117,7 +117,7 @@ def compare(request: Request, session: SessionDep, person: Admin, look: Looking,
 
 @api.get("/runs/compare")
 def compare_runs(person: MayReadAll, session: SessionDep, wanted: Wanted = None) -> Comparison:
-    """What differs between runs, and how much better each did than the first on the same held-out prompts."""
+    """Show what differs between runs, and how much better each did than the first on the same held-out prompts."""
     runs = runs_asked_for(session, person, wanted)
     differing = {
         name: values for name, values in settings_of(runs).items() if any(each != values[0] for each in values)

@@ -78,7 +78,7 @@ class SweepOrder(RunOrder):
     vary: dict[str, list[Any]]
 
 
-class Changes(BaseModel):
+class RunChanges(BaseModel):
     """What is to be another than in the run that is done again; `settings` need only name those that change."""
 
     model_config = ConfigDict(extra="forbid")
@@ -120,7 +120,7 @@ def preflight(given: PlannedRun, person: MayTrain, session: SessionDep, response
 
 @router.get("/runs/preflight/{preflight_id}")
 def show_preflight(preflight_id: int, person: MayReadAll, session: SessionDep) -> PreflightAnswer:
-    """What became of a question; kept for a week."""
+    """Show what became of a question to a trainer; kept for a week."""
     asked = preflight_by_id(session, person, preflight_id)
     return told(asked, session.get_one(Dataset, asked.dataset_id))
 
@@ -146,7 +146,7 @@ def sweep(given: SweepOrder, person: MayTrain, session: SessionDep) -> list[RunA
 
 @router.post("/runs/{run_id}/again", status_code=202)
 @once
-def order_again(run_id: int, given: Changes, person: MayTrain, session: SessionDep, response: Response) -> RunAnswer:
+def order_again(run_id: int, given: RunChanges, person: MayTrain, session: SessionDep, response: Response) -> RunAnswer:
     """Queue a run like this one, with changes: the same order through the same checks."""
     like = run_by_id(session, person, run_id)
     dataset = dataset_asked_for(session, person, like.dataset_id if given.dataset is None else given.dataset)

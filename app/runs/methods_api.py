@@ -62,6 +62,6 @@ def answer(method: Method, *, is_live: bool) -> MethodAnswer:
 
 @router.get("/methods")
 def list_methods(_: MayReadAll, session: SessionDep) -> list[MethodAnswer]:
-    """What trainers announce that they can do, by name; `is_live` where one of them is running now."""
+    """List the methods that trainers announce, by name; `is_live` where one of them is running now."""
     there = announced(session)
     return [answer(method, is_live=name in there.live) for name, method in sorted(there.known.items())]

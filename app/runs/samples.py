@@ -212,7 +212,7 @@ def run_samples(
     after: Annotated[int, Query(ge=-1, le=2**63 - 1, description="Go on after this step.")] = -1,
     limit: Annotated[int, Query(ge=1, le=1000, description="How many steps at most.")] = 100,
 ) -> list[StepAnswer]:
-    """What its model said to the same held-out prompts, in the order of the steps; `after` the last one seen follows a run that is going on."""
+    """List what the model of a run said to the same held-out prompts, in the order of the steps; `after` the last one seen follows a run that is going on."""
     run = run_by_id(session, person, run_id)
     later = select(RunSample.step).where(RunSample.run_id == run.id, RunSample.step > after).distinct()
     page = cut(session.scalars(later.order_by(RunSample.step).limit(limit + 1)).all(), limit, key=int)

@@ -117,7 +117,7 @@ def trainers(request: Request, session: SessionDep, person: Admin) -> Response:
 
 @api.get("/trainers")
 def list_trainers(person: MayReadAll, session: SessionDep) -> TrainersAnswer:
-    """Those seen within a week, with what they work on, and what waits in each queue."""
+    """List the trainers that were seen within a week, with what they work on, and what waits in each queue."""
     return TrainersAnswer(
         trainers=[_answer(seen) for seen in trainers_seen(session, person)],
         queues=list(queues(session, person)),

@@ -27,7 +27,7 @@ class Extension(BaseModel):
 
 @router.post("/runs/{run_id}/cancel", operation_id="cancel_run")
 def cancel(run_id: int, person: MayTrain, session: SessionDep) -> RunAnswer:
-    """A queued run ends at once, a running one after its step, with the state kept that `resume` goes on from."""
+    """Cancel a run. A queued one ends at once, a running one after its step, with the state kept that `resume` goes on from."""
     run = cancel_run(session, person, run_by_id(session, person, run_id))
     return answer(listed_run(session, person, run.id))
 
@@ -35,7 +35,7 @@ def cancel(run_id: int, person: MayTrain, session: SessionDep) -> RunAnswer:
 @router.post("/runs/{run_id}/resume", status_code=202, operation_id="resume_run")
 @once
 def resume(run_id: int, person: MayTrain, session: SessionDep) -> RunAnswer:
-    """A run that failed or was cancelled goes on from the last state that was kept of it, on any trainer."""
+    """Resume a run that failed or was cancelled; it goes on from the last state that was kept of it, on any trainer."""
     run = resume_run(session, person, run_by_id(session, person, run_id))
     return answer(listed_run(session, person, run.id))
 
@@ -43,6 +43,6 @@ def resume(run_id: int, person: MayTrain, session: SessionDep) -> RunAnswer:
 @router.post("/runs/{run_id}/extend", status_code=202, operation_id="extend_run")
 @once
 def extend(run_id: int, given: Extension, person: MayTrain, session: SessionDep) -> RunAnswer:
-    """A finished run goes on for so many more epochs or steps and publishes one more version."""
+    """Extend a finished run: it goes on for so many more epochs or steps and publishes one more version."""
     run = extend_run(session, person, run_by_id(session, person, run_id), epochs=given.epochs, steps=given.steps)
     return answer(listed_run(session, person, run.id))

@@ -157,7 +157,7 @@ def list_webhooks(
     after: After = None,
     limit: Limit = 100,
 ) -> list[WebhookAnswer]:
-    """Newest first: all of them for an admin, otherwise those of the projects that one manages."""
+    """List webhooks, newest first: all of them for an admin, otherwise those of the projects that one manages."""
     of = managed_project(session, person, project) if project is not None else None
     rows = queries.webhooks_page(session, person, project=of, after=after, limit=limit)
     page = cut(rows, limit, key=lambda row: row.webhook.id)
@@ -178,7 +178,7 @@ def make_webhook(new: NewWebhook, person: MayAdminister, session: SessionDep, re
 
 @router.get("/webhooks/{webhook_id}")
 def show_webhook(webhook_id: RowNumber, person: MayRead, session: SessionDep) -> WebhookAnswer:
-    """One webhook, without its secret: that was told once."""
+    """Show one webhook, without its secret: that was told once."""
     return answer(queries.listed_webhook(session, person, webhook_id))
 
 
@@ -186,7 +186,7 @@ def show_webhook(webhook_id: RowNumber, person: MayRead, session: SessionDep) ->
 def change_webhook(
     webhook_id: RowNumber, change: ChangedWebhook, person: MayAdminister, session: SessionDep
 ) -> WebhookAnswer:
-    """Change what it is told or where, pause it, or activate it; whoever activates it is its owner from then on."""
+    """Change what a webhook is told or where, pause it, or activate it; whoever activates it is its owner from then on."""
     webhook = queries.webhook_for(session, person, webhook_id)
     given = change.model_dump(exclude_unset=True)
     state = given.pop("state", None)
@@ -199,7 +199,7 @@ def change_webhook(
 
 @router.delete("/webhooks/{webhook_id}", status_code=204)
 def delete_webhook(webhook_id: RowNumber, person: MayAdminister, session: SessionDep) -> None:
-    """Delete it with its deliveries. Pausing keeps them."""
+    """Delete a webhook with its deliveries. Pausing keeps them."""
     service.delete_webhook(session, person, queries.webhook_for(session, person, webhook_id))
 
 
@@ -208,7 +208,7 @@ def delete_webhook(webhook_id: RowNumber, person: MayAdminister, session: Sessio
 def rotate_secret(
     webhook_id: RowNumber, person: MayAdminister, session: SessionDep, response: Response, new: NewSecret | None = None
 ) -> SecretAnswer:
-    """Give it a new secret, told this once; the old one signs too for as many hours as are named."""
+    """Give a webhook a new secret, told this once; the old one signs too for as many hours as are named."""
     webhook = queries.webhook_for(session, person, webhook_id)
     hours = (new or NewSecret()).old_hours
     shown_once(response)
@@ -234,7 +234,7 @@ def list_deliveries(
     after: After = None,
     limit: Limit = 100,
 ) -> list[DeliveryAnswer]:
-    """What it was told or is to be told, newest first, for a month."""
+    """List what a webhook was told or is to be told, newest first, for a month."""
     webhook = queries.webhook_for(session, person, webhook_id)
     rows = queries.deliveries_page(session, webhook, state=state, after=after, limit=limit)
     page = cut(rows, limit, key=lambda row: row.id)
@@ -246,7 +246,7 @@ def list_deliveries(
 def show_delivery(
     webhook_id: RowNumber, delivery_id: RowNumber, person: MayRead, session: SessionDep
 ) -> DeliveryAnswer:
-    """One delivery, as it stands now."""
+    """Show one delivery, as it stands now."""
     webhook = queries.webhook_for(session, person, webhook_id)
     return delivery_answer(queries.delivery_of(session, webhook, delivery_id))
 
@@ -254,7 +254,7 @@ def show_delivery(
 @router.post("/webhooks/{webhook_id}/deliveries/send", status_code=202)
 @once
 def send_given_up(webhook_id: RowNumber, person: MayAdminister, session: SessionDep) -> SentAgain:
-    """Try all again that were given up, for a receiver that is there again."""
+    """Send all deliveries again that were given up, for a receiver that is there again."""
     webhook = queries.webhook_for(session, person, webhook_id)
     return SentAgain(deliveries=service.send_given_up(session, person, webhook))
 
@@ -264,7 +264,7 @@ def send_given_up(webhook_id: RowNumber, person: MayAdminister, session: Session
 def send_again(
     webhook_id: RowNumber, delivery_id: RowNumber, person: MayAdminister, session: SessionDep
 ) -> DeliveryAnswer:
-    """Send one again, whatever became of it: the same message with the same id."""
+    """Send one delivery again, whatever became of it: the same message with the same id."""
     webhook = queries.webhook_for(session, person, webhook_id)
     delivery = queries.delivery_of(session, webhook, delivery_id)
     return delivery_answer(service.send_again(session, person, webhook, delivery))

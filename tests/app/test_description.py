@@ -24,10 +24,16 @@ def test_every_operation_has_a_name_of_its_own_words_about_it_and_a_room():
     names = [operation["operationId"] for _, _, operation in operations()]
     assert len(names) == len(set(names))
     assert not [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name)]
-    bare = [
-        path for path, _, one in operations() if not (one.get("summary") and one.get("description") and one.get("tags"))
-    ]
-    assert bare == []
+    assert [path for path, _, one in operations() if not (one.get("summary") and one.get("tags"))] == []
+
+
+def test_every_summary_is_a_sentence_that_says_what_one_does_with_it():
+    for path, verb, operation in operations():
+        words = operation["summary"].split()
+        assert len(words) >= 3, (verb, path)
+        assert operation["summary"] != operation["operationId"].replace("_", " ").title(), (verb, path)
+        assert re.fullmatch(r"[A-Z][a-z]+:?", words[0]), (verb, path, "begins with a verb")
+        assert not operation["summary"].endswith("."), (verb, path)
 
 
 def test_every_operation_says_who_may_ask_and_how_it_refuses():
