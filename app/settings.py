@@ -4,6 +4,7 @@
 """
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -16,6 +17,42 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 ROOT = Path(__file__).resolve().parent.parent
 AMAZON = "amazon"
 SHORTEST_KEY = 32
+MIRRORS = {
+    "tensorboard": (r"/.+", "tensorboard:/a/folder"),
+    "mlflow": (
+        r"[a-z]+:/+[^@]+",
+        "mlflow:http://host:5000, with no password in it: that is for MLflow's own variables",
+    ),
+    "wandb": (r"[\w.-]+(/[\w.-]+)?", "wandb:project or wandb:team/project"),
+}
+"""Kinds of tracking servers, what is given after the colon, and how that is said to a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A tracking server that runs are told to; `target` is where, in the words of its kind."""
+
+    kind: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.target}"
+
+
+def read_mirrors(words: str) -> tuple[Mirror, ...]:
+    """Raises ValueError, saying what was meant, for a kind that is not known or a target that cannot be one."""
+    found = []
+    for one in filter(None, (part.strip() for part in words.split(","))):
+        kind, _, target = one.partition(":")
+        if kind not in MIRRORS:
+            raise ValueError(f"MIRRORS knows no {kind!r}: it takes {', '.join(MIRRORS)}, as in mlflow:http://host:5000")
+        pattern, example = MIRRORS[kind]
+        if not re.fullmatch(pattern, target):
+            raise ValueError(f"MIRRORS does not say where {kind} is: write {example}")
+        found.append(Mirror(kind, target))
+    if len({mirror.kind for mirror in found}) < len(found):
+        raise ValueError("MIRRORS names one kind twice: a trainer mirrors to one server of each")
+    return tuple(found)
 
 
 class Settings(BaseSettings):
@@ -134,6 +171,11 @@ class Settings(BaseSettings):
         alias="SECRET_KEY",
         description="Long and random: seals tokens that people give for publishing. Without it a file in TIEBREAK_HOME does.",
     )
+    mirror_to: str = Field(
+        default="",
+        alias="MIRRORS",
+        description="Where a trainer mirrors its runs: tensorboard:/a/folder, mlflow:http://host:5000, wandb:project, parted by commas.",
+    )
     pool_size: int = Field(
         default=20,
         alias="POOL_SIZE",
@@ -192,6 +234,16 @@ class Settings(BaseSettings):
                 if one != AMAZON and not (parts.scheme in {"http", "https"} and parts.netloc and "@" not in one):
                     raise ValueError(f"{name} holds {one!r}, which is no address: write https://…, parted by commas")
         return self
+
+    @model_validator(mode="after")
+    def _mirrors_to_what_there_is(self) -> "Settings":
+        _ = self.mirrors
+        return self
+
+    @property
+    def mirrors(self) -> tuple[Mirror, ...]:
+        """The tracking servers that a trainer tells its runs to."""
+        return read_mirrors(self.mirror_to)
 
     @property
     def hubs(self) -> tuple[str, ...]:

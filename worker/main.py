@@ -23,6 +23,7 @@ from worker import devices, lease, presence
 from worker.away import hold_no_row_for_long
 from worker.quick import look_ahead
 from worker.supervise import Lifeline, supervise
+from worker.trackers import refuse_what_is_missing
 
 _lifeline = Lifeline()
 _log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def preflight(preflight_id: int) -> None:
 @worker_init.connect
 def _prepare(sender: Any, **_: Any) -> None:
     """As many slots as there really are, should somebody have started the worker with another number."""
+    refuse_what_is_missing()
     sender.app.conf.worker_concurrency = sender.concurrency
     hold_no_row_for_long()
 

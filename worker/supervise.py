@@ -39,6 +39,7 @@ from worker import exits, lease
 from worker.away import is_away
 from worker.launch import launcher
 from worker.lease import Claim, Standing
+from worker.mirrors import mirrored
 from worker.watching import Watcher
 
 CANCEL_PATIENCE_S = 30.0
@@ -114,18 +115,19 @@ def supervise(
         return
     _log.info("run %s, attempt %s: process %s, log in %s", run_id, held.attempt, trainer.pid, log)
     watcher = Watcher(held, log, trainer.pid, environment)
-    try:
-        ending = _watch(trainer, held, lifeline, watcher)
-    finally:
-        status = end(trainer, scratch)
-        watcher.last()
-    _log.info("run %s, attempt %s: ended %s with status %s", run_id, held.attempt, ending.name, status)
-    try:
-        _settle(held, ending, status, log)
-    except DBAPIError as problem:
-        if not is_away(problem):
-            raise
-        _log.exception("the database is away: the sweep will settle run %s when its lease has run out", run_id)
+    with mirrored(held, log):
+        try:
+            ending = _watch(trainer, held, lifeline, watcher)
+        finally:
+            status = end(trainer, scratch)
+            watcher.last()
+        _log.info("run %s, attempt %s: ended %s with status %s", run_id, held.attempt, ending.name, status)
+        try:
+            _settle(held, ending, status, log)
+        except DBAPIError as problem:
+            if not is_away(problem):
+                raise
+            _log.exception("the database is away: the sweep will settle run %s when its lease has run out", run_id)
 
 
 def launched(held: Claim, environment: Mapping[str, str], *, is_first: bool = True) -> list[str]:
