@@ -66,6 +66,10 @@ ALSO = {
     "dataset_file": _FILE,
     "checkpoint_file": _FILE,
 }
+# Parameters of lists that name one thing, which has to be there.
+OF_ONE_THING = {"project", "dataset", "checkpoint", "run", "user"}
+# These are refused without the header that others may leave out.
+NEED_A_KEY = ("judge", "revise_judgment", "withdraw_judgment")
 _SENTENCE = re.compile(r"(.+?)\.(?:\s+|$)(.*)", re.DOTALL)
 
 
@@ -103,6 +107,9 @@ def _complete(path: str, verb: str, operation: dict[str, Any]) -> None:
     _say_in_sentences(operation)
     _show(operation)
     _add_answers(operation)
+    if operation["operationId"] in NEED_A_KEY:
+        (key,) = (one for one in operation["parameters"] if one["name"] == "Idempotency-Key")
+        key |= {"required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 255}}
     for status in _problems(path, verb, operation):
         operation["responses"][status] = _problem(status)
 
@@ -136,7 +143,8 @@ def _problems(path: str, verb: str, operation: dict[str, Any]) -> Iterator[str]:
     operation["responses"].pop("422", None)  # FastAPI's own, which nothing answers with
     operation["responses"].pop("4XX", None)
     yield from OF_EVERY_ROUTE
-    if "{" in path or "requestBody" in operation:
+    named = {one["name"] for one in operation.get("parameters", ())}
+    if "{" in path or "requestBody" in operation or named & OF_ONE_THING:
         yield "404"
     if "requestBody" in operation:
         yield from ("400", "413")

@@ -52,3 +52,23 @@ def test_every_reference_leads_somewhere():
     parts = app.openapi()["components"]["schemas"]
     named = set(re.findall(r"'#/components/schemas/([^']+)'", repr(app.openapi())))
     assert named <= parts.keys()
+
+
+def test_judging_asks_for_a_key_that_other_operations_may_leave_out():
+    asked = {
+        operation["operationId"]: parameter["required"]
+        for _, _, operation in operations()
+        for parameter in operation.get("parameters", [])
+        if parameter["name"] == "Idempotency-Key"
+    }
+    assert {name for name, is_required in asked.items() if is_required} == {
+        "judge",
+        "revise_judgment",
+        "withdraw_judgment",
+    }
+
+
+def test_a_list_of_what_belongs_to_something_says_that_it_may_not_be_there():
+    found = app.openapi()["paths"]
+    assert "404" in found["/api/v1/webhooks"]["get"]["responses"]
+    assert "404" not in found["/api/v1/people"]["get"]["responses"]
