@@ -74,6 +74,7 @@ SPACED = """
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_fits_and_axe_finds_nothing(visit: Open, ada: User, ben: User, cleo: User, width: str) -> None:
     rows = fill(ada, ben)
@@ -106,6 +107,7 @@ def take_picture(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=not name.startswith("judge"))
 
 
+@pytest.mark.slow
 def test_every_page_fits_a_narrow_window_with_more_space_between_letters(
     visit: Open, ada: User, ben: User, cleo: User
 ) -> None:

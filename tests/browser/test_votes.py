@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from playwright.sync_api import Page
 
 from app import db
@@ -44,6 +45,7 @@ def judge_by_keyboard(page: Page, email: str, ballots: Ballots) -> None:
         ballots.note(email, turn)
 
 
+@pytest.mark.slow
 def test_two_dozen_pairs_and_a_dozen_rankings_are_judged_with_keys_as_they_were_elsewhere(
     visit: Open, ben: User
 ) -> None:

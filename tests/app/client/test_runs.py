@@ -103,27 +103,31 @@ def test_what_it_published_and_measured(client: Client, ada: User):
 
 
 WAITING = """
-import sys
+import signal, sys
 from app.client import Client
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts tests in the background has it ignored
 with Client() as client:
     client.run(int(sys.argv[1])).wait()
 """
 
 
 def test_control_c_stops_the_waiting_and_not_the_run(server: str, token: str, ordered: int):
-    waiting = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", WAITING, str(ordered)],
         env={**os.environ, "TIEBREAK_URL": server, "TIEBREAK_TOKEN": token, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         bufsize=0,
-    )
-    told = b""
-    while b"waiting for a trainer" not in told:
-        assert waiting.stderr is not None
-        more = waiting.stderr.read(200)
-        assert more, told
-        told += more
-    waiting.send_signal(signal.SIGINT)
-    told += waiting.communicate(timeout=PATIENCE_S)[1]
+    ) as waiting:
+        try:
+            assert waiting.stderr is not None
+            told = b""
+            while b"waiting for a trainer" not in told:
+                more = waiting.stderr.read(200)
+                assert more, told
+                told += more
+            waiting.send_signal(signal.SIGINT)
+            told += waiting.communicate(timeout=PATIENCE_S)[1]
+        finally:
+            waiting.kill()
     assert f"Run {ordered} goes on; `client.run({ordered}).wait()`" in told.decode()
     assert run_row(ordered, ["state"]).state == "queued"
