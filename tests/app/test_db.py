@@ -64,6 +64,20 @@ def test_a_stream_reads_but_cannot_write(database: Engine):
             session.execute(text("DELETE FROM audit"))
 
 
+def test_nobody_meets_a_connection_that_was_ended_while_it_rested(database: Engine):
+    own = text("SELECT pg_backend_pid()")
+    ended = text("SELECT pg_terminate_backend(pid, 10000) FROM unnest(CAST(:rested AS int[])) AS pid")
+    with database.begin() as third, work_unit() as one, work_unit() as two:
+        killer, rested = third.scalar(own), {one.scalar(own), two.scalar(own)}
+        one.rollback()
+        two.rollback()
+        assert third.scalars(ended, {"rested": list(rested)}).all() == [True, True]
+    with work_unit() as one, work_unit() as two, work_unit() as three:
+        there = {session.scalar(own) for session in (one, two, three)}
+    assert killer in there
+    assert not there & rested
+
+
 def test_times_are_utc_in_every_session(database: Engine):
     with work_unit() as session:
         assert session.scalar(text("SHOW timezone")) == "UTC"
