@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.access import Admin, MayRunPlace
 from app.db import SessionDep
 from app.forms import LARGEST_ID
-from app.keyset import After, Limit, cut, link_next
+from app.keyset import After, Limit, Paging, cut
 from app.models import Audit, User
 from app.pages import Page, render
 from app.projects.history import Deed, told
@@ -110,15 +110,11 @@ def deeds_page(
 def list_audit(
     _: MayRunPlace,
     session: SessionDep,
-    request: Request,
-    response: Response,
+    paging: Paging,
     wanted: Annotated[Wanted, Depends(wanted_of_program)],
-    after: After = None,
-    limit: Limit = 100,
 ) -> list[DeedAnswer]:
     """List what was done and by whom, newest first. Judgments are not in it; they are their own record."""
-    page = cut(deeds_page(session, wanted, after=after, limit=limit), limit, key=lambda row: row[0].id)
-    link_next(request, response, page.next_after)
+    rows = paging.cut(deeds_page(session, wanted, after=paging.after, limit=paging.limit), key=lambda row: row[0].id)
     return [
         DeedAnswer(
             id=row.id,
@@ -129,7 +125,7 @@ def list_audit(
             subject=row.subject,
             detail=row.detail,
         )
-        for row, name in page.rows
+        for row, name in rows
     ]
 
 

@@ -29,6 +29,11 @@ async def lists(request: Request) -> dict[str, list[str]]:
 Lists = Annotated[dict[str, list[str]], Depends(lists)]
 
 
+def names(words: str) -> list[str]:
+    """Several of them in one field, with commas between."""
+    return [name for part in words.split(",") if (name := part.strip())]
+
+
 def whole_number(form: Mapping[str, str], name: str) -> int:
     """What somebody typed. Raises BadInput that names the field."""
     words = form.get(name, "").strip()

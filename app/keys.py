@@ -27,16 +27,13 @@ def token() -> None:
 def create(email: str, scopes: str, projects: str, **more: Any) -> None:
     """Print a new token, and nothing else. It is shown this once."""
     from app.db import work_unit
+    from app.forms import names
     from app.people import service as people
 
     with embedded.connected(get_settings()), work_unit() as session:
         owner = people.user_by_email(session, email)
-        secret = people.make_token(session, owner, _parted(scopes), projects=_parted(projects), **more)
+        secret = people.make_token(session, owner, names(scopes), projects=names(projects), **more)
     print(secret)
-
-
-def _parted(words: str) -> list[str]:
-    return [word.strip() for word in words.split(",") if word.strip()]
 
 
 @token.command("list")

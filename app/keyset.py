@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 Row = TypeVar("Row")
 
@@ -30,3 +30,23 @@ def link_next(request: Request, response: Response, next_after: int | None) -> N
     """Tell a program where the next page is (RFC 8288); nothing is said on the last page."""
     if next_after is not None:
         response.headers["Link"] = f'<{request.url.include_query_params(after=next_after)}>; rel="next"'
+
+
+class AskedFor:
+    """The page of a list that a program asks for; tells it where the next one is."""
+
+    def __init__(self, request: Request, response: Response, after: After = None, limit: Limit = 100) -> None:
+        self.after, self.limit = after, limit
+        self._request, self._response = request, response
+
+    def cut(self, rows: Sequence[Row], *, key: Callable[[Row], int]) -> Sequence[Row]:
+        """Of ``limit`` rows or more, those of this page."""
+        page = cut(rows, self.limit, key=key)
+        self.link(page.next_after)
+        return page.rows
+
+    def link(self, next_after: int | None) -> None:
+        link_next(self._request, self._response, next_after)
+
+
+Paging = Annotated[AskedFor, Depends()]

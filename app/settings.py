@@ -42,7 +42,7 @@ class Mirror:
 def read_mirrors(words: str) -> tuple[Mirror, ...]:
     """Raises ValueError, saying what was meant, for a kind that is not known or a target that cannot be one."""
     found = []
-    for one in filter(None, (part.strip() for part in words.split(","))):
+    for one in _parted(words):
         kind, _, target = one.partition(":")
         if kind not in MIRRORS:
             raise ValueError(f"MIRRORS knows no {kind!r}: it takes {', '.join(MIRRORS)}, as in mlflow:http://host:5000")
@@ -217,8 +217,7 @@ class Settings(BaseSettings):
         """Those that webhooks may go to besides public addresses."""
         if self.webhook_targets == "any":
             return ip_network("0.0.0.0/0"), ip_network("::/0")
-        named = (part.strip() for part in self.webhook_targets.split(","))
-        return tuple(ip_network(part) for part in named if part not in {"", "public"})
+        return tuple(ip_network(part) for part in _parted(self.webhook_targets) if part != "public")
 
     @model_validator(mode="after")
     def _cannot_be_guessed(self) -> "Settings":
@@ -248,12 +247,12 @@ class Settings(BaseSettings):
     @property
     def hubs(self) -> tuple[str, ...]:
         """Where a hub may be that is published to, without a slash at the end."""
-        return _parted(self.publish_hubs)
+        return tuple(hub.rstrip("/") for hub in _parted(self.publish_hubs))
 
     @property
     def s3_servers(self) -> tuple[str, ...]:
         """Where S3 may be that is published to: addresses, and `amazon` for Amazon's own."""
-        return _parted(self.publish_s3)
+        return tuple(server.rstrip("/") for server in _parted(self.publish_s3))
 
     @property
     def storage(self) -> str:
@@ -270,8 +269,9 @@ class Settings(BaseSettings):
         return tuple(Path(part).resolve() for part in self.model_folders.split(":") if part)
 
 
-def _parted(words: str) -> tuple[str, ...]:
-    return tuple(word.strip().rstrip("/") for word in words.split(",") if word.strip())
+def _parted(words: str) -> list[str]:
+    """By commas."""
+    return [word.strip() for word in words.split(",") if word.strip()]
 
 
 @lru_cache

@@ -22,7 +22,7 @@ from app.db import SessionDep
 from app.download_counts import count
 from app.downloads import download, listed
 from app.forms import LARGEST_ID
-from app.keyset import After, Limit, cut, link_next
+from app.keyset import Paging
 from app.models import CheckpointAlias
 
 router = APIRouter(tags=["checkpoints"])
@@ -89,19 +89,13 @@ def answer(found: Lineage, words: Sequence[str]) -> CheckpointAnswer:
 
 
 @router.get("/checkpoints")
-def list_checkpoints(
-    person: MayReadAll,
-    session: SessionDep,
-    request: Request,
-    response: Response,
-    after: After = None,
-    limit: Limit = 100,
-) -> list[CheckpointAnswer]:
+def list_checkpoints(person: MayReadAll, session: SessionDep, paging: Paging) -> list[CheckpointAnswer]:
     """List the published models, newest first."""
-    page = cut(checkpoints_page(session, person, after=after, limit=limit), limit, key=lambda row: row.checkpoint.id)
-    link_next(request, response, page.next_after)
-    words = aliases_of(session, [found.checkpoint for found in page.rows])
-    return [answer(found, words.get(found.checkpoint.id, ())) for found in page.rows]
+    rows = paging.cut(
+        checkpoints_page(session, person, after=paging.after, limit=paging.limit), key=lambda row: row.checkpoint.id
+    )
+    words = aliases_of(session, [found.checkpoint for found in rows])
+    return [answer(found, words.get(found.checkpoint.id, ())) for found in rows]
 
 
 @router.get("/checkpoints/{checkpoint_id}")

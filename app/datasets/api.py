@@ -16,7 +16,7 @@ from app.db import SessionDep
 from app.download_counts import count
 from app.downloads import download, listed
 from app.idempotency import once
-from app.keyset import After, Limit, cut, link_next
+from app.keyset import Paging
 from app.models import Dataset
 from app.projects.queries import managed_project
 
@@ -89,18 +89,10 @@ def preview_dataset(slug: str, order: Order, person: MayExport, session: Session
 
 
 @router.get("/datasets")
-def list_datasets(
-    person: MayReadData,
-    session: SessionDep,
-    request: Request,
-    response: Response,
-    after: After = None,
-    limit: Limit = 100,
-) -> list[DatasetAnswer]:
+def list_datasets(person: MayReadData, session: SessionDep, paging: Paging) -> list[DatasetAnswer]:
     """List the frozen versions of datasets, newest first."""
-    page = cut(datasets_page(session, person, after=after, limit=limit), limit, key=lambda row: row[0].id)
-    link_next(request, response, page.next_after)
-    return [answer(dataset, slug) for dataset, slug in page.rows]
+    rows = paging.cut(datasets_page(session, person, after=paging.after, limit=paging.limit), key=lambda row: row[0].id)
+    return [answer(dataset, slug) for dataset, slug in rows]
 
 
 @router.get("/datasets/{dataset_id}")

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.order import JUDGE_KINDS, MARGINS, OUTCOMES, Order
 from app.errors import BadInput
+from app.forms import names
 from app.language import gettext as _
 from app.models import User
 
@@ -85,11 +86,6 @@ _FIELDS = {
 def one(form: Typed, name: str) -> str:
     """The last value of a field, without the space around it."""
     return (form.get(name) or [""])[-1].strip()
-
-
-def names(words: str) -> list[str]:
-    """Several of them in one field, with commas between."""
-    return [name for part in words.split(",") if (name := part.strip())]
 
 
 def _number(words: str, field: str) -> float:

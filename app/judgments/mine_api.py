@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from app.access import MayRead
 from app.db import SessionDep
 from app.forms import RowNumber
 from app.judgments import history, practice
-from app.keyset import After, Limit, link_next
+from app.keyset import Paging
 from app.projects.queries import project_for
 from app.prompts.queries import checked_words
 
@@ -83,20 +83,17 @@ def list_own_judgments(
     slug: str,
     person: MayRead,
     session: SessionDep,
-    request: Request,
-    response: Response,
+    paging: Paging,
     words: Annotated[str, Query(description="In the prompt, a response or the comment.")] = "",
     outcome: Outcome | None = None,
     since: Annotated[Day, Query(description="From this day on (UTC).")] = None,
     until: Annotated[Day, Query(description="Until this day (UTC).")] = None,
-    after: After = None,
-    limit: Limit = 100,
 ) -> list[OwnJudgment]:
     """List one's own judgments of the project, newest first. Of a long search a page may be empty and have a next."""
     project = project_for(session, person, slug)
     wanted = history.Wanted(checked_words(words), outcome or "", since, until)
-    found = history.mine(session, person, project, wanted, after=after, limit=limit)
-    link_next(request, response, found.next_after)
+    found = history.mine(session, person, project, wanted, after=paging.after, limit=paging.limit)
+    paging.link(found.next_after)
     return [
         OwnJudgment(
             id=one.id,

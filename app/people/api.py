@@ -11,7 +11,7 @@ from app.db import SessionDep
 from app.errors import Conflict
 from app.forms import RowNumber
 from app.idempotency import once
-from app.keyset import After, Limit, cut, link_next
+from app.keyset import Paging
 from app.language import gettext as _
 from app.models import Invitation, User
 from app.people import invitations, queries, service
@@ -111,14 +111,11 @@ def _link(row: Invitation, invited_by: str) -> AdminLinkAnswer:
 
 
 @router.get("/people")
-def list_people(
-    _: MayRunPlace, session: SessionDep, request: Request, response: Response, after: After = None, limit: Limit = 100
-) -> list[PersonAnswer]:
+def list_people(_: MayRunPlace, session: SessionDep, paging: Paging) -> list[PersonAnswer]:
     """List everybody who has an account, in the order in which the accounts were made."""
-    rows = queries.people_page(session, after=after, limit=limit)
-    page = cut(rows, limit, key=lambda account: account.user.id)
-    link_next(request, response, page.next_after)
-    return [answer(one.user, one.projects) for one in page.rows]
+    found = queries.people_page(session, after=paging.after, limit=paging.limit)
+    rows = paging.cut(found, key=lambda account: account.user.id)
+    return [answer(one.user, one.projects) for one in rows]
 
 
 @router.post("/people", status_code=201)
@@ -167,15 +164,12 @@ def set_password(
 
 
 @router.get("/invitations")
-def list_admin_links(
-    _: MayRunPlace, session: SessionDep, request: Request, response: Response, after: After = None, limit: Limit = 100
-) -> list[AdminLinkAnswer]:
+def list_admin_links(_: MayRunPlace, session: SessionDep, paging: Paging) -> list[AdminLinkAnswer]:
     """List the links by which admins come in and that still work, without what opens them."""
     pending = invitations.pending(session, None)
-    rows = sorted((row for row in pending if row[0].id > (after or 0)), key=lambda row: row[0].id)
-    page = cut(rows[: limit + 1], limit, key=lambda row: row[0].id)
-    link_next(request, response, page.next_after)
-    return [_link(row, invited_by) for row, invited_by in page.rows]
+    found = sorted((row for row in pending if row[0].id > (paging.after or 0)), key=lambda row: row[0].id)
+    rows = paging.cut(found, key=lambda row: row[0].id)
+    return [_link(row, invited_by) for row, invited_by in rows]
 
 
 @router.post("/invitations", status_code=201)

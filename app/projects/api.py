@@ -3,13 +3,13 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from app.access import MayAdminister, MayRead, MayRunPlace
 from app.db import SessionDep
 from app.idempotency import once
-from app.keyset import After, Limit, cut, link_next
+from app.keyset import Paging
 from app.models import Project
 from app.projects import reservations
 from app.projects.queries import (
@@ -111,14 +111,13 @@ def add_project(new: NewProject, person: MayRunPlace, session: SessionDep) -> Pr
 
 
 @router.get("/projects")
-def list_projects(
-    person: MayRead, session: SessionDep, request: Request, response: Response, after: After = None, limit: Limit = 100
-) -> list[ProjectAnswer]:
+def list_projects(person: MayRead, session: SessionDep, paging: Paging) -> list[ProjectAnswer]:
     """List one's own projects, or all of them for an admin, newest first."""
-    page = cut(projects_page(session, person, after=after, limit=limit), limit, key=lambda project: project.id)
-    link_next(request, response, page.next_after)
-    numbers, ours = counts_for(session, person, page.rows), managed_among(session, person, page.rows)
-    return [answer(project, numbers[project.id], tells_all=project.id in ours) for project in page.rows]
+    rows = paging.cut(
+        projects_page(session, person, after=paging.after, limit=paging.limit), key=lambda project: project.id
+    )
+    numbers, ours = counts_for(session, person, rows), managed_among(session, person, rows)
+    return [answer(project, numbers[project.id], tells_all=project.id in ours) for project in rows]
 
 
 @router.get("/projects/{slug}")

@@ -4,12 +4,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 from pydantic import BaseModel
 
 from app.access import MayRead
 from app.db import SessionDep
-from app.keyset import After, Limit, cut, link_next
+from app.keyset import Paging
 from app.projects.history import told
 from app.projects.live import live
 from app.projects.queries import history, managed_project
@@ -63,24 +63,15 @@ class ProgressAnswer(BaseModel):
 
 
 @router.get("/projects/{slug}/history")
-def list_project_history(
-    slug: str,
-    person: MayRead,
-    session: SessionDep,
-    request: Request,
-    response: Response,
-    after: After = None,
-    limit: Limit = 100,
-) -> list[ProjectDeed]:
+def list_project_history(slug: str, person: MayRead, session: SessionDep, paging: Paging) -> list[ProjectDeed]:
     """List what was done to the project and by whom, newest first. Judgments are not in it."""
     project = managed_project(session, person, slug)
-    page = cut(history(session, project, after=after, limit=limit), limit, key=lambda row: row[0].id)
-    link_next(request, response, page.next_after)
+    rows = paging.cut(history(session, project, after=paging.after, limit=paging.limit), key=lambda row: row[0].id)
     return [
         ProjectDeed(
             id=row.id, at=row.at, user_name=name, action=row.action, words=told(row, name).words, detail=row.detail
         )
-        for row, name in page.rows
+        for row, name in rows
     ]
 
 

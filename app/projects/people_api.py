@@ -12,7 +12,7 @@ from app.access import MayAdminister, MayRead
 from app.db import SessionDep
 from app.forms import RowNumber
 from app.idempotency import once
-from app.keyset import After, Limit, cut, link_next
+from app.keyset import Paging
 from app.models import Invitation, Membership, User
 from app.people import invitations
 from app.people.views import link_to, shown_once
@@ -98,20 +98,13 @@ def _invitation(row: Invitation, invited_by: str) -> InvitationAnswer:
 
 
 @router.get("/projects/{slug}/members")
-def list_members(
-    slug: str,
-    person: MayRead,
-    session: SessionDep,
-    request: Request,
-    response: Response,
-    after: After = None,
-    limit: Limit = 100,
-) -> list[MemberAnswer]:
+def list_members(slug: str, person: MayRead, session: SessionDep, paging: Paging) -> list[MemberAnswer]:
     """List who takes part besides the admins, who need no membership."""
-    rows = queries.members_page(session, managed_project(session, person, slug), after=after, limit=limit)
-    page = cut(rows, limit, key=lambda row: row[0].id)
-    link_next(request, response, page.next_after)
-    return [_member(user, membership) for user, membership in page.rows]
+    found = queries.members_page(
+        session, managed_project(session, person, slug), after=paging.after, limit=paging.limit
+    )
+    rows = paging.cut(found, key=lambda row: row[0].id)
+    return [_member(user, membership) for user, membership in rows]
 
 
 @router.post("/projects/{slug}/members", status_code=201)
@@ -140,21 +133,12 @@ def remove_member(slug: str, user_id: RowNumber, person: MayAdminister, session:
 
 
 @router.get("/projects/{slug}/invitations")
-def list_invitations(
-    slug: str,
-    person: MayRead,
-    session: SessionDep,
-    request: Request,
-    response: Response,
-    after: After = None,
-    limit: Limit = 100,
-) -> list[InvitationAnswer]:
+def list_invitations(slug: str, person: MayRead, session: SessionDep, paging: Paging) -> list[InvitationAnswer]:
     """List the links that still work, without what opens them: that was told once."""
     pending = invitations.pending(session, managed_project(session, person, slug))
-    rows = sorted((row for row in pending if row[0].id > (after or 0)), key=lambda row: row[0].id)
-    page = cut(rows[: limit + 1], limit, key=lambda row: row[0].id)
-    link_next(request, response, page.next_after)
-    return [_invitation(row, invited_by) for row, invited_by in page.rows]
+    found = sorted((row for row in pending if row[0].id > (paging.after or 0)), key=lambda row: row[0].id)
+    rows = paging.cut(found, key=lambda row: row[0].id)
+    return [_invitation(row, invited_by) for row, invited_by in rows]
 
 
 @router.post("/projects/{slug}/invitations", status_code=201)

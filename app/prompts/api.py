@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from app.access import MayAdminister, MayRead, Person
 from app.db import SessionDep
 from app.errors import BadInput, NotFound
 from app.forms import RowNumber
-from app.keyset import After, Limit, link_next
+from app.keyset import Paging
 from app.kinds import Verdict
 from app.language import gettext
 from app.models import Project
@@ -101,17 +101,14 @@ def list_items(
     slug: str,
     person: MayRead,
     session: SessionDep,
-    request: Request,
-    response: Response,
+    paging: Paging,
     which: Which = "all",
     words: str = "",
-    after: After = None,
-    limit: Limit = 100,
 ) -> list[ItemAnswer]:
     """List items in the order they came in; `words` are looked for in the prompts. Of a long search a page may be empty and have a next."""
     project = managed_project(session, person, slug)
-    found = items_page(session, project, which, checked_words(words), after=after, limit=limit)
-    link_next(request, response, found.next_after)
+    found = items_page(session, project, which, checked_words(words), after=paging.after, limit=paging.limit)
+    paging.link(found.next_after)
     return [ItemAnswer(**_listed(one)) for one in found.rows]
 
 

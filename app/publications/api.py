@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from app.access import MayExport, MayReadAll, Person, unbound
@@ -11,7 +11,7 @@ from app.db import SessionDep
 from app.errors import NotAllowed
 from app.forms import RowNumber
 from app.idempotency import once
-from app.keyset import After, Limit, cut, link_next
+from app.keyset import Paging
 from app.language import gettext as _
 from app.publications import service
 from app.publications.places import HubPlace, HubSecret, Place, S3Place, S3Secret, Secret
@@ -60,7 +60,20 @@ class PublicationAnswer(BaseModel):
     finished_at: datetime | None
 
 
-class Destination(BaseModel):
+class OneOfTwo(BaseModel):
+    """Says something of a hub or of S3, of exactly one of them."""
+
+    hub: BaseModel | None = None
+    s3: BaseModel | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.hub is None) == (self.s3 is None):
+            raise ValueError("say one of the two: hub or s3")
+        return self
+
+
+class Destination(OneOfTwo):
     """One of the two: a repository of a hub, or a prefix of a bucket. What opens it is used for this and then forgotten."""
 
     model_config = ConfigDict(
@@ -84,12 +97,6 @@ class Destination(BaseModel):
     hub: HubPlace | None = None
     s3: S3Place | None = None
 
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        if (self.hub is None) == (self.s3 is None):
-            raise ValueError("say one of the two: hub or s3")
-        return self
-
     @property
     def place(self) -> Place:
         place = self.hub or self.s3
@@ -97,19 +104,13 @@ class Destination(BaseModel):
         return place
 
 
-class Opened(BaseModel):
+class Opened(OneOfTwo):
     """What opens the place, once more: it was forgotten at the end of the publication."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"hub": {"token": "hf_…"}}]})
 
     hub: HubSecret | None = None
     s3: S3Secret | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        if (self.hub is None) == (self.s3 is None):
-            raise ValueError("say one of the two: hub or s3")
-        return self
 
     @property
     def secret(self) -> Secret:
@@ -157,21 +158,17 @@ def publish_dataset(
 def list_publications(
     person: MayReadAll,
     session: SessionDep,
-    request: Request,
-    response: Response,
+    paging: Paging,
     checkpoint: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="Of this checkpoint alone.")] = None,
     dataset: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="Of this dataset alone.")] = None,
     state: Annotated[State | None, Query(description="In this state alone.")] = None,
-    after: After = None,
-    limit: Limit = 100,
 ) -> list[PublicationAnswer]:
     """List what was published outward, newest first."""
     found = publications_page(
-        session, person, after=after, limit=limit, checkpoint=checkpoint, dataset=dataset, state=state
+        session, person, after=paging.after, limit=paging.limit, checkpoint=checkpoint, dataset=dataset, state=state
     )
-    page = cut(found, limit, key=lambda one: one.row.id)
-    link_next(request, response, page.next_after)
-    return [answer(one) for one in page.rows]
+    rows = paging.cut(found, key=lambda one: one.row.id)
+    return [answer(one) for one in rows]
 
 
 @router.get("/publications/{publication_id}")

@@ -12,7 +12,7 @@ from app.access import MayReadAll, MayTrain
 from app.datasets.queries import dataset_asked_for
 from app.db import SessionDep
 from app.idempotency import once
-from app.keyset import After, Limit, cut, link_next
+from app.keyset import Paging, cut, link_next
 from app.runs.diagnosis import Finding, diagnose
 from app.runs.labels import label_run
 from app.runs.listing import Filtered, runs_page
@@ -145,16 +145,14 @@ def order(given: RunOrder, person: MayTrain, session: SessionDep, response: Resp
 def list_runs(
     person: MayReadAll,
     session: SessionDep,
-    request: Request,
-    response: Response,
+    paging: Paging,
     filters: Filtered,
-    after: After = None,
-    limit: Limit = 100,
 ) -> list[RunAnswer]:
     """List runs, newest first."""
-    page = cut(runs_page(session, person, filters, after=after, limit=limit), limit, key=lambda row: row.run.id)
-    link_next(request, response, page.next_after)
-    return [answer(listed) for listed in page.rows]
+    rows = paging.cut(
+        runs_page(session, person, filters, after=paging.after, limit=paging.limit), key=lambda row: row.run.id
+    )
+    return [answer(listed) for listed in rows]
 
 
 @router.get("/runs/{run_id}")

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from app.access import Admin
 from app.db import SessionDep
-from app.forms import Fields
+from app.forms import Fields, names
 from app.keyset import After, Limit, cut
 from app.language import gettext as _
 from app.models import Trainer
@@ -53,6 +53,6 @@ def runs(
 @router.post("/runs/{run_id}/labels")
 def labels(run_id: int, request: Request, session: SessionDep, person: Admin, typed: Fields) -> Response:
     """Tags are parted by commas."""
-    tags = typed.get("tags", "").split(",")
+    tags = names(typed.get("tags", ""))
     label_run(session, person, run_by_id(session, person, run_id), tags=tags, note=typed.get("note", ""))
     return go_to(request, f"/runs/{run_id}", notice=_("Saved."))

@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.access import MayAdminister, MayRead
 from app.db import SessionDep
 from app.forms import RowNumber
 from app.idempotency import once
-from app.keyset import After, Limit, cut, link_next
+from app.keyset import Paging
 from app.models import Delivery
 from app.people.views import shown_once
 from app.projects.queries import managed_project
@@ -151,18 +151,14 @@ def delivery_answer(row: Delivery) -> DeliveryAnswer:
 def list_webhooks(
     person: MayRead,
     session: SessionDep,
-    request: Request,
-    response: Response,
+    paging: Paging,
     project: str | None = None,
-    after: After = None,
-    limit: Limit = 100,
 ) -> list[WebhookAnswer]:
     """List webhooks, newest first: all of them for an admin, otherwise those of the projects that one manages."""
     of = managed_project(session, person, project) if project is not None else None
-    rows = queries.webhooks_page(session, person, project=of, after=after, limit=limit)
-    page = cut(rows, limit, key=lambda row: row.webhook.id)
-    link_next(request, response, page.next_after)
-    return [answer(row) for row in page.rows]
+    found = queries.webhooks_page(session, person, project=of, after=paging.after, limit=paging.limit)
+    rows = paging.cut(found, key=lambda row: row.webhook.id)
+    return [answer(row) for row in rows]
 
 
 @router.post("/webhooks", status_code=201)
@@ -228,18 +224,14 @@ def list_deliveries(
     webhook_id: RowNumber,
     person: MayRead,
     session: SessionDep,
-    request: Request,
-    response: Response,
+    paging: Paging,
     state: Annotated[Literal["waiting", "delivered", "given_up"] | None, Query()] = None,
-    after: After = None,
-    limit: Limit = 100,
 ) -> list[DeliveryAnswer]:
     """List what a webhook was told or is to be told, newest first, for a month."""
     webhook = queries.webhook_for(session, person, webhook_id)
-    rows = queries.deliveries_page(session, webhook, state=state, after=after, limit=limit)
-    page = cut(rows, limit, key=lambda row: row.id)
-    link_next(request, response, page.next_after)
-    return [delivery_answer(row) for row in page.rows]
+    found = queries.deliveries_page(session, webhook, state=state, after=paging.after, limit=paging.limit)
+    rows = paging.cut(found, key=lambda row: row.id)
+    return [delivery_answer(row) for row in rows]
 
 
 @router.get("/webhooks/{webhook_id}/deliveries/{delivery_id}")

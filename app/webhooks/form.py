@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.errors import BadInput
+from app.forms import names
 from app.language import gettext as _
 from app.models import Webhook
 from app.webhooks.order import Order
@@ -23,9 +24,7 @@ def read(typed: Typed) -> Order:
         url=one(typed, "url"),
         name=one(typed, "name"),
         events=list(typed.get("events", ())),
-        judgment_counts=[
-            _number(word, "judgment_counts") for word in one(typed, "judgment_counts").split(",") if word.strip()
-        ],
+        judgment_counts=[_number(word, "judgment_counts") for word in names(one(typed, "judgment_counts"))],
         judgments_every=_number(every, "judgments_every") if every else None,
     )
 
