@@ -65,6 +65,7 @@ ALSO = {
     "next_turn": {"204": "Nothing is left for you to judge."},
     "dataset_file": _FILE,
     "checkpoint_file": _FILE,
+    "run_log": _FILE,
 }
 # Parameters of lists that name one thing, which has to be there.
 OF_ONE_THING = {"project", "dataset", "checkpoint", "run", "user"}

@@ -52,7 +52,7 @@ def download(
     etag = f'"{file.sha256}"'
     path = PurePosixPath(file.path)
     headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache", **also}
-    if _names(request.headers.get("if-none-match", ""), etag):
+    if names(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(save_as or path.name)}"
     status, start, end = _part(request, etag, file.size)
@@ -70,8 +70,8 @@ def download(
     return send(part, status=status, headers=headers, media_type=media_type)
 
 
-def _names(tags: str, etag: str) -> bool:
-    """Whether an If-None-Match header names this file. A weak tag (W/…) is good enough for that."""
+def names(tags: str, etag: str) -> bool:
+    """Whether an If-None-Match header names this tag. A weak one (W/…) is good enough for that."""
     return any(tag.strip().removeprefix("W/") in {etag, "*"} for tag in tags.split(","))
 
 

@@ -57,6 +57,16 @@ _ITEM = {
     "training": False,
     "repeat_of": None,
 }
+_IMPORT = {
+    "id": 21,
+    "at": _AT,
+    "by": "Ada",
+    "source": "kitchen.jsonl",
+    "imported": 399,
+    "duplicates": 1,
+    "judgments": 0,
+    "failed": 1,
+}
 _SAID = _BETTER | {"skip_reason": "", "revision": 1, "withdrawn": False, "created_at": _AT}
 _JUDGMENT = _SAID | {
     "id": 31,
@@ -142,8 +152,18 @@ OF_MODELS: dict[str, dict[str, Any]] = {
         "created_at": _AT,
         "expires_at": "2027-03-02T09:15:00Z",
         "last_used_at": _LATER,
+        "rate_limit": 6000,
         "is_this": True,
     },
+    "AccountAnswer": {
+        "id": 2,
+        "email": _EMAIL,
+        "name": "Ben",
+        "role": "annotator",
+        "scopes": ["judge", "read"],
+        "projects": [{"project": "helpful", "name": "Helpful answers", "role": "annotator"}],
+    },
+    "PasswordChange": {"current": "the-old-password", "password": "a-better-password"},
     "NewProject": _PROJECT | {"judgments_per_item": 3, "asks_strength": True},
     "ProjectChanges": {"guidelines": "Prefer the answer that helps more.", "lease_minutes": 30},
     "ProjectAnswer": {"id": 1}
@@ -171,6 +191,8 @@ OF_MODELS: dict[str, dict[str, Any]] = {
         "failed": 1,
         "errors": [{"line": 17, "message": "“prompt” is missing"}],
     },
+    "PastImport": _IMPORT,
+    "PastImportWithErrors": _IMPORT | {"errors": [{"line": 17, "message": "“prompt” is missing"}]},
     "ItemAnswer": _ITEM,
     "ItemChanges": {"priority": -1.0, "gold": {"outcome": "ranked", "tiers": _TIERS}},
     "WholeItemAnswer": _ITEM
@@ -232,6 +254,18 @@ OF_MODELS: dict[str, dict[str, Any]] = {
         "aliases": ["production"],
         "created_at": _LATER,
         "deleted_at": None,
+    },
+    "FamilyAnswer": {
+        "dataset": {"id": 3, "name": "helpful", "version": 1},
+        "run": 5,
+        "bases": [{"id": 1, "name": "starter", "version": 1}],
+        "descendants": [
+            {"run": 8, "role": "started_from", "checkpoint": {"id": 9, "name": "helpful-dpo-2", "version": 1}},
+            {"run": 9, "role": "reference", "checkpoint": None},
+        ],
+        "written": [
+            {"project": "helpful", "responses": 200, "datasets": [{"id": 4, "name": "helpful", "version": 2}]},
+        ],
     },
     "Move": {"version": 1},
     "AliasAnswer": {"name": "helpful-dpo", "alias": "production", "version": 1, "moved_at": _LATER},

@@ -13,6 +13,7 @@ Row = TypeVar("Row")
 
 After = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="Go on after the row with this id.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many rows at most.")]
+Named = Annotated[str, Query(max_length=100, description="Only versions of this name.")]
 
 
 @dataclass(frozen=True, slots=True)

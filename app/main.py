@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 from app import audit, health, metrics
 from app.answers import answer_mistakes, refuse_forged
 from app.checkpoints import api as checkpoints_api
+from app.checkpoints import family_api as checkpoint_family
 from app.checkpoints import views as checkpoints_views
 from app.datasets import api as datasets_api
 from app.datasets import views as datasets_views
@@ -21,9 +22,9 @@ from app.judgments import differences, mine, mine_api
 from app.judgments import views as judgments_views
 from app.language import Languages
 from app.metrics import API_PREFIX, Measured
-from app.middleware import BodyLimit, Compressed, RequestIds, SecurityHeaders
+from app.middleware import BodyLimit, Compressed, RequestIds, SecurityHeaders, Tagged
 from app.pages import Assets
-from app.people import account, joining, tokens_api, tokens_page
+from app.people import account, account_api, joining, tokens_api, tokens_page
 from app.people import api as people_api
 from app.people import language as people_language
 from app.people import views as people
@@ -43,6 +44,7 @@ from app.runs import api as runs_api
 from app.runs import compare as runs_compare
 from app.runs import launch_api as runs_launch_api
 from app.runs import launch_views as runs_launch_views
+from app.runs import log_api as runs_log
 from app.runs import methods_api as runs_methods_api
 from app.runs import samples as runs_samples
 from app.runs import trainers as runs_trainers
@@ -59,6 +61,7 @@ from app.webhooks import views as webhooks_views
 API: tuple[APIRouter, ...] = (
     judgments_api.direct,
     people_api.router,
+    account_api.router,
     tokens_api.router,
     projects_api.router,
     project_people_api.router,
@@ -73,10 +76,12 @@ API: tuple[APIRouter, ...] = (
     runs_compare.api,
     runs_api.router,
     runs_samples.api,
+    runs_log.router,
     runs_methods_api.router,
     runs_trainers.api,
     runs_verbs_api.router,
     checkpoints_api.router,
+    checkpoint_family.router,
     publications_api.router,
     audit.api,
     webhooks_api.router,
@@ -134,6 +139,7 @@ def create_app() -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router)
     answer_mistakes(app)
+    app.add_middleware(Tagged)
     app.add_middleware(Compressed)
     app.add_middleware(BodyLimit)
     app.add_middleware(RateLimits)

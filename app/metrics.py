@@ -19,14 +19,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select, text
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access import MayReadAll
 from app.db import SessionDep
 from app.doorbell import QUEUES, messages_waiting
-from app.models import Run, Trainer
+from app.models import Delivery, Run, Trainer, Webhook
 from app.models.run import STATES
 
 API_PREFIX = "/api/v1"
@@ -101,6 +101,7 @@ class Rows(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._runs()
         yield from self._trainers()
+        yield from self._deliveries()
         judgments = CounterMetricFamily(
             "tiebreak_judgments", "Judgments stored, by the number of the newest: those rolled back count too."
         )
@@ -136,7 +137,28 @@ class Rows(Collector):
             seen.add_metric([name, device], float(seconds))
         yield seen
 
+    def _deliveries(self) -> Iterator[Metric]:
+        counted = dict(self.session.execute(_DELIVERIES).all())
+        deliveries = GaugeMetricFamily(
+            "tiebreak_deliveries", "Deliveries to webhooks by state, as far back as they are kept.", labels=["state"]
+        )
+        for state in DELIVERY_STATES:
+            deliveries.add_metric([state], counted.get(state, 0))
+        yield deliveries
+        overdue = GaugeMetricFamily(
+            "tiebreak_delivery_overdue_seconds", "For how long the oldest delivery that is due has not been sent."
+        )
+        overdue.add_metric([], float(self.session.scalar(_OVERDUE) or 0))
+        yield overdue
 
+
+DELIVERY_STATES = ("waiting", "delivered", "given_up")
+_DELIVERIES = select(Delivery.state, func.count()).group_by(Delivery.state)
+_OVERDUE = (
+    select(func.extract("epoch", func.now() - func.min(Delivery.due_at)))
+    .join(Webhook, Webhook.id == Delivery.webhook_id)
+    .where(Delivery.state == "waiting", Delivery.due_at < func.now(), or_(Webhook.state == "active", Delivery.by_hand))
+)
 _NEWEST_JUDGMENT = """
     SELECT coalesce(last_value, 0) FROM pg_sequences
     WHERE schemaname || '.' || sequencename = pg_get_serial_sequence('judgment', 'id')

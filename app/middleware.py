@@ -1,14 +1,17 @@
 """What happens to every request and every answer, whatever the room: plain ASGI, since each of them runs on every key press."""
 
+import hashlib
 import re
 import secrets
 from contextlib import suppress
 
 from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.answers import answer_mistake
+from app.downloads import names
 from app.errors import TooLarge
 from app.language import gettext as _
 from app.logs import request_id
@@ -121,3 +124,53 @@ class Compressed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_page = scope["type"] == "http" and not scope["path"].startswith("/api/") and _FILE not in scope["path"]
         await (self.packed if is_page else self.plain)(scope, receive, send)
+
+
+class Tagged:
+    """Middleware: what the API says in JSON carries an `ETag`, and whoever has it already is told so instead (304).
+
+    The tag is of the bytes, so it holds for whatever the answer was made from. Streams, which end when they end, have none; files
+    have their own (`downloads.py`).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith("/api/"):
+            await self.app(scope, receive, send)
+            return
+        start: Message | None = None
+
+        async def send_tagged(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start" and _may_be_tagged(message):
+                start = message
+                return
+            if start is not None:
+                is_whole = message["type"] == "http.response.body" and not message.get("more_body", False)
+                if is_whole and _tag(start, message.get("body", b""), Headers(scope=scope).get("if-none-match", "")):
+                    message = {**message, "body": b""}
+                await send(start)
+                start = None
+            await send(message)
+
+        await self.app(scope, receive, send_tagged)
+
+
+def _may_be_tagged(start: Message) -> bool:
+    headers = Headers(raw=start["headers"])
+    return start["status"] == 200 and headers.get("content-type") == "application/json" and "etag" not in headers
+
+
+def _tag(start: Message, body: bytes, known: str) -> bool:
+    """Put the tag of a body into the head of its answer; says whether it is known, which the head then says too."""
+    headers = MutableHeaders(raw=start["headers"])
+    headers["ETag"] = etag = f'"{hashlib.sha256(body).hexdigest()}"'
+    headers.setdefault("Cache-Control", "private, no-cache")
+    start["headers"] = headers.raw
+    if not names(known, etag):
+        return False
+    del headers["Content-Length"]
+    start["status"], start["headers"] = 304, headers.raw
+    return True

@@ -23,11 +23,12 @@ from sqlalchemy import select
 
 from app.db import work_unit
 from app.errors import BadInput
-from app.models import Checkpoint
+from app.models import Checkpoint, Dataset, Run
 from app.settings import get_settings
 from app.storage import Stored, fetch, sha256_of
 from worker import four_bit, policy, starter
 from worker.groups import Group
+from worker.lease import STARTER
 from worker.policy import Kind, Model
 
 BLANK = "blank"
@@ -40,12 +41,13 @@ LONGEST_VERSION = 10
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to start from and how to hold it. ``words`` are those of the order."""
+    """What to start from and how to hold it. ``words`` are those of the order; ``bounds`` the projects that it reaches, if it has any."""
 
     words: str
     kind: Kind
     lora_rank: int
     base_weights: str = four_bit.FULL
+    bounds: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +87,25 @@ def _find(order: Order, folder: Path) -> Base:
         name, _, revision = words.partition("@")
         commit = hub_commit(name, revision or None)
         return Base(f"{name}@{commit}", f"{words}, commit {commit}", name, commit)
-    checkpoint = find_checkpoint(words)
+    checkpoint = find_checkpoint(words, order.bounds)
     if checkpoint.kind == "reward" and order.kind == "policy":
         raise BadInput(f"“{words}” is a reward model, which writes no text; choose a policy.", field="base_model")
     hub_name, version = f"{HUB_OWNER}/{checkpoint.name}", f"v{checkpoint.version}"
     return Base(copy_checkpoint(checkpoint, folder), checkpoint.exactly, hub_name, version)
 
 
-def pinned(words: str) -> str:
-    """Words for the same base whatever is published before they are read again: names get their version or commit."""
+def pinned(words: str, bounds: Sequence[int] | None = None) -> str:
+    """Words for the same base whatever is published before they are read again: names get their version or commit.
+
+    ``bounds`` are the projects that the order reaches (`Run.project_ids`).
+    """
     if words == BLANK or words.startswith(("/", ".", "~")):
         return words
     if "/" in words:
         refuse_folder(words)
         name, _, revision = words.partition("@")
         return f"{name}@{hub_commit(name, revision or None)}"
-    checkpoint = find_checkpoint(words)
+    checkpoint = find_checkpoint(words, bounds)
     return f"{checkpoint.name}@v{checkpoint.version}"
 
 
@@ -139,17 +144,20 @@ def folder_sum(folder: Path) -> str:
     return hashlib.sha256("".join(f"{sha256_of(path)}  {path.name}\n" for path in files).encode()).hexdigest()
 
 
-def find_checkpoint(words: str) -> Checkpoint:
+def find_checkpoint(words: str, bounds: Sequence[int] | None = None) -> Checkpoint:
     name, _, version = words.partition("@v")
     if version and not (version.isdecimal() and len(version) < LONGEST_VERSION):
         raise BadInput(f"“{words}” is no checkpoint: a version is a number, as in {name}@v2.", field="base_model")
     wanted = [Checkpoint.name == name, Checkpoint.deleted_at.is_(None)]
     wanted += [Checkpoint.version == int(version)] if version else []
+    if bounds is not None and name != STARTER:  # which is everybody's
+        theirs = select(Run.id).join(Dataset, Dataset.id == Run.dataset_id).where(Dataset.project_id.in_(bounds))
+        wanted.append(Checkpoint.run_id.in_(theirs))
     with work_unit() as session:
         newest_first = select(Checkpoint).where(*wanted).order_by(Checkpoint.version.desc())
         checkpoint = session.scalars(newest_first.limit(1)).one_or_none()
     if checkpoint is None:
-        how = "make it with `tiebreak starter`" if name == "starter" else "choose one from the list of checkpoints"
+        how = "make it with `tiebreak starter`" if name == STARTER else "choose one from the list of checkpoints"
         raise BadInput(f"There is no checkpoint “{words}”; {how}.", field="base_model")
     return checkpoint
 

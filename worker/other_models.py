@@ -43,22 +43,33 @@ class Side(NamedTuple):
 
 
 def with_what_models_say(
-    method: Method, settings: Training, sides: Sequence[Side], model: Model, folder: Path
+    method: Method,
+    settings: Training,
+    sides: Sequence[Side],
+    model: Model,
+    folder: Path,
+    *,
+    bounds: Sequence[int] | None = None,
 ) -> tuple[list[Encoded], dict[str, str]]:
-    """Each side's groups with log π_ref and scores as far as the settings want them, and which other models said so, as facts."""
+    """Each side's groups with log π_ref and scores as far as the settings want them, and which other models said so, as facts.
+
+    ``bounds`` are the projects whose models may be asked, None for all.
+    """
     asked = {}
     if (reference := method.reference(settings)) == START:
         sides = [side.referred_to(model) for side in sides]
     elif reference != NO_REFERENCE:
-        sides, asked["reference"] = with_other_reference(reference, sides, model, folder)
+        sides, asked["reference"] = with_other_reference(reference, sides, model, folder, bounds)
     if settings.scorer() != IMPORTED:
-        sides, asked["scored_by"] = with_scores(settings, sides, folder)
+        sides, asked["scored_by"] = with_scores(settings, sides, folder, bounds)
     return [list(side.groups) for side in sides], asked
 
 
-def with_other_reference(words: str, sides: Sequence[Side], model: Model, folder: Path) -> tuple[list[Side], str]:
+def with_other_reference(
+    words: str, sides: Sequence[Side], model: Model, folder: Path, bounds: Sequence[int] | None = None
+) -> tuple[list[Side], str]:
     """The groups with log π_ref by the policy of that name, and what it was. Raises BadInput if it reads text otherwise."""
-    other, exactly = _load(words, "policy", folder, field="reference")
+    other, exactly = _load(words, "policy", folder, bounds, field="reference")
     if other.tokenizer.get_vocab() != model.tokenizer.get_vocab():
         raise BadInput(
             f"“{words}” has another vocabulary than the base model, so it cannot be its reference.", field="reference"
@@ -66,7 +77,9 @@ def with_other_reference(words: str, sides: Sequence[Side], model: Model, folder
     return [side.referred_to(other) for side in sides], exactly
 
 
-def with_scores(settings: Training, sides: Sequence[Side], folder: Path) -> tuple[list[Side], str]:
+def with_scores(
+    settings: Training, sides: Sequence[Side], folder: Path, bounds: Sequence[int] | None = None
+) -> tuple[list[Side], str]:
     """The groups with the scores of a reward model, which reads the same examples with its own tokenizer, and what it was.
 
     What is too long for it is cut where the run cuts, but never left out: the groups that are trained on were chosen by then.
@@ -74,7 +87,7 @@ def with_scores(settings: Training, sides: Sequence[Side], folder: Path) -> tupl
     Raises BadInput when it has no opinion, as a policy's new reward head has none.
     """
     words = settings.scorer()
-    judge, exactly = _load(words, "reward", folder, field="scores")
+    judge, exactly = _load(words, "reward", folder, bounds, field="scores")
     scores = [measure(judge, whole(side.examples, judge, settings), rewards) for side in sides]
     found = {score for side in scores for some in side for score in some}
     if not all(math.isfinite(score) for score in found):
@@ -96,13 +109,13 @@ def whole(examples: Sequence[Group], judge: Model, settings: Training) -> list[E
     ]
 
 
-def _load(words: str, kind: Kind, folder: Path, *, field: str) -> tuple[Model, str]:
+def _load(words: str, kind: Kind, folder: Path, bounds: Sequence[int] | None, *, field: str) -> tuple[Model, str]:
     if words == BLANK:
         raise BadInput("A blank model has nothing to say about responses; name a checkpoint.", field=field)
     place = folder / field
     place.mkdir()
     try:
-        other, exactly = start_model(Order(words, kind, 0), (), place, pick_device())
+        other, exactly = start_model(Order(words, kind, 0, bounds=bounds), (), place, pick_device())
     except BadInput as problem:
         raise BadInput(f"{field}: {problem.message}", field=field) from problem
     return spread(other), exactly

@@ -60,7 +60,7 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     check_keeping(settings, count_steps(len(examples), settings))
 
     report.stage("loading the base model")
-    base = processes.gathered(kept.told["base"] if kept else pinned(run.base_model))[0]
+    base = processes.gathered(kept.told["base"] if kept else pinned(run.base_model, run.project_ids))[0]
     model, started_from = load(base, method, settings, train_groups, folder)
     examples, groups, held_out, cut = into_tokens(model, settings, examples, test_groups)
     model, prompts = with_shared_prompts(model, [*groups, *held_out])
@@ -72,7 +72,7 @@ def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     if method.KIND == "policy":
         held_out = kept_reference(model, held_out)
     sides = (Side(examples, groups), looked_at(method, settings, model, test_groups, total))
-    (groups, looked), asked = with_what_models_say(method, settings, sides, model, folder)
+    (groups, looked), asked = with_what_models_say(method, settings, sides, model, folder, bounds=run.project_ids)
     before = kept.told["before"] if kept else evaluate(model, settings, held_out, test_groups)
     report.stage("training", facts=run.facts | asked, results={"before": before})
     stop.check()

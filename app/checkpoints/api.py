@@ -22,7 +22,7 @@ from app.db import SessionDep
 from app.download_counts import count
 from app.downloads import download, listed
 from app.forms import LARGEST_ID
-from app.keyset import Paging
+from app.keyset import Named, Paging
 from app.models import CheckpointAlias
 
 router = APIRouter(tags=["checkpoints"])
@@ -89,11 +89,12 @@ def answer(found: Lineage, words: Sequence[str]) -> CheckpointAnswer:
 
 
 @router.get("/checkpoints")
-def list_checkpoints(person: MayReadAll, session: SessionDep, paging: Paging) -> list[CheckpointAnswer]:
+def list_checkpoints(
+    person: MayReadAll, session: SessionDep, paging: Paging, name: Named = ""
+) -> list[CheckpointAnswer]:
     """List the published models, newest first."""
-    rows = paging.cut(
-        checkpoints_page(session, person, after=paging.after, limit=paging.limit), key=lambda row: row.checkpoint.id
-    )
+    found = checkpoints_page(session, person, name=name, after=paging.after, limit=paging.limit)
+    rows = paging.cut(found, key=lambda row: row.checkpoint.id)
     words = aliases_of(session, [found.checkpoint for found in rows])
     return [answer(found, words.get(found.checkpoint.id, ())) for found in rows]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
+from app.access import Person, within
 from app.models import Checkpoint, Dataset, Project, Prompt, Response, Run
 from app.runs.queries import newest_checkpoint
 
@@ -47,8 +48,17 @@ class Family:
     written: Sequence[Written]
 
 
-def family(session: Session, checkpoint: Checkpoint, run: Run) -> Family:
-    return Family(bases(session, run), children(session, checkpoint), written(session, checkpoint))
+def family(session: Session, person: Person, checkpoint: Checkpoint, run: Run) -> Family:
+    """As far as the person's token reaches."""
+    theirs = [base for base in bases(session, run) if _reaches(session, person, base)]
+    return Family(theirs, children(session, person, checkpoint), written(session, person, checkpoint))
+
+
+def _reaches(session: Session, person: Person, base: Checkpoint) -> bool:
+    if person.projects is None:
+        return True
+    made_on = session.get_one(Dataset, session.get_one(Run, base.run_id).dataset_id)
+    return person.reaches(made_on.project_id)
 
 
 def bases(session: Session, run: Run) -> Sequence[Checkpoint]:
@@ -68,12 +78,13 @@ def _named(session: Session, exactly: str) -> Checkpoint | None:
     return session.scalars(select(Checkpoint).where(*same, Checkpoint.sha256 == words["sha256"])).one_or_none()
 
 
-def children(session: Session, checkpoint: Checkpoint) -> Sequence[Child]:
+def children(session: Session, person: Person, checkpoint: Checkpoint) -> Sequence[Child]:
     """Newest first."""
     rows = session.execute(
         select(Run, Checkpoint)
+        .join(Dataset, Dataset.id == Run.dataset_id)
         .outerjoin(Checkpoint, Checkpoint.run_id == Run.id)
-        .where(used_by_run(checkpoint))
+        .where(used_by_run(checkpoint), within(person, Dataset.project_id))
         .order_by(Run.id.desc())
         .limit(MOST_SHOWN)
     )
@@ -98,7 +109,7 @@ def named_by_order(session: Session, checkpoint: Checkpoint) -> ColumnElement[bo
     return or_(Run.base_model.in_(words), *(Run.settings[name].astext.in_(words) for name in SETTINGS))
 
 
-def written(session: Session, checkpoint: Checkpoint) -> Sequence[Written]:
+def written(session: Session, person: Person, checkpoint: Checkpoint) -> Sequence[Written]:
     """By project, for responses whose model is named as the hub names this version: `tiebreak/name@v3`."""
     model = f"{HUB_OWNER}/{checkpoint.name}@v{checkpoint.version}"
     is_ours: ColumnElement[bool] = literal_column(
@@ -109,7 +120,7 @@ def written(session: Session, checkpoint: Checkpoint) -> Sequence[Written]:
         .select_from(Response)
         .join(Prompt, Prompt.id == Response.prompt_id)
         .join(Project, Project.id == Prompt.project_id)
-        .where(and_(Response.model == model, is_ours))
+        .where(and_(Response.model == model, is_ours), within(person, Prompt.project_id))
         .group_by(Project.id)
         .order_by(Project.name)
     )

@@ -32,10 +32,14 @@ def _lineages() -> Select[Checkpoint, Run, Dataset, Project]:
     )
 
 
-def checkpoints_page(session: Session, person: Person, *, after: int | None, limit: int) -> Sequence[Lineage]:
-    """Newest first, without those deleted; one more than `limit` when there are more."""
+def checkpoints_page(
+    session: Session, person: Person, *, name: str = "", after: int | None, limit: int
+) -> Sequence[Lineage]:
+    """Newest first, without those deleted, of one name or all; one more than `limit` when there are more."""
     theirs = _lineages().where(Checkpoint.deleted_at.is_(None), within(person, Dataset.project_id))
     statement = theirs.order_by(Checkpoint.id.desc()).limit(limit + 1)
+    if name:
+        statement = statement.where(Checkpoint.name == name)
     if after is not None:
         statement = statement.where(Checkpoint.id < after)
     return [Lineage(*row) for row in session.execute(statement)]

@@ -87,7 +87,7 @@ def checkpoint_page(
     return CheckpointPage(
         person=person,
         found=found,
-        family=family(session, checkpoint, found.run),
+        family=family(session, person, checkpoint, found.run),
         words=words,
         offered=[word for word in aliases.USUAL if word not in words],
         history=deeds(session, checkpoint.name),

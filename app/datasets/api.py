@@ -16,7 +16,7 @@ from app.db import SessionDep
 from app.download_counts import count
 from app.downloads import download, listed
 from app.idempotency import once
-from app.keyset import Paging
+from app.keyset import Named, Paging
 from app.models import Dataset
 from app.projects.queries import managed_project
 
@@ -89,10 +89,10 @@ def preview_dataset(slug: str, order: Order, person: MayExport, session: Session
 
 
 @router.get("/datasets")
-def list_datasets(person: MayReadData, session: SessionDep, paging: Paging) -> list[DatasetAnswer]:
+def list_datasets(person: MayReadData, session: SessionDep, paging: Paging, name: Named = "") -> list[DatasetAnswer]:
     """List the frozen versions of datasets, newest first."""
-    rows = paging.cut(datasets_page(session, person, after=paging.after, limit=paging.limit), key=lambda row: row[0].id)
-    return [answer(dataset, slug) for dataset, slug in rows]
+    found = datasets_page(session, person, name=name, after=paging.after, limit=paging.limit)
+    return [answer(dataset, slug) for dataset, slug in paging.cut(found, key=lambda row: row[0].id)]
 
 
 @router.get("/datasets/{dataset_id}")

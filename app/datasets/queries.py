@@ -214,11 +214,15 @@ def newest_version(session: Session, name: str) -> Dataset | None:
     ).one_or_none()
 
 
-def datasets_page(session: Session, person: Person, *, after: int | None, limit: int) -> Sequence[tuple[Dataset, str]]:
-    """Datasets of the projects that this person manages, with the project's slug, newest first; one more than `limit`
-    when there are more.
+def datasets_page(
+    session: Session, person: Person, *, name: str = "", after: int | None, limit: int
+) -> Sequence[tuple[Dataset, str]]:
+    """Datasets of the projects that this person manages, with the project's slug, newest first, of one name or all; one
+    more than `limit` when there are more.
     """
     statement = managed(person).join(Dataset, Dataset.project_id == Project.id).with_only_columns(Dataset, Project.slug)
+    if name:
+        statement = statement.where(Dataset.name == name)
     if after is not None:
         statement = statement.where(Dataset.id < after)
     return [(row[0], row[1]) for row in session.execute(statement.order_by(Dataset.id.desc()).limit(limit + 1))]

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.errors import NotFound
 from app.imports.service import ACTION
 from app.language import gettext as _
-from app.models import Audit, Project
+from app.models import Audit, Project, User
 
 
 def _imports(project: Project) -> Select[Audit]:
@@ -18,6 +18,16 @@ def _imports(project: Project) -> Select[Audit]:
 def recent_imports(session: Session, project: Project) -> Sequence[Audit]:
     """The newest ten."""
     return session.scalars(_imports(project).order_by(Audit.id.desc()).limit(10)).all()
+
+
+def imports_page(
+    session: Session, project: Project, *, after: int | None, limit: int
+) -> Sequence[tuple[Audit, str | None]]:
+    """Newest first, each with who did it; one more than `limit` when there are more."""
+    statement = _imports(project).outerjoin(User, User.id == Audit.user_id).with_only_columns(Audit, User.name)
+    if after is not None:
+        statement = statement.where(Audit.id < after)
+    return [(row[0], row[1]) for row in session.execute(statement.order_by(Audit.id.desc()).limit(limit + 1))]
 
 
 def import_by_id(session: Session, project: Project, import_id: int) -> Audit:

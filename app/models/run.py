@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,6 +18,7 @@ class Run(Table):
     Whoever claims it adds one to `fence`; every later write of that trainer names its fence, so a trainer that was
     taken for dead can write nothing. `lease_until` says the process lives, `last_step_at` that it gets ahead.
     `attempt` counts all that were begun, `in_vain` those since one last kept a state to go on from (`run_keep`).
+    `project_ids` are the bounds of the token that ordered it, None without: the base model that it waits for is one of theirs.
     Of the runs that wait, a trainer takes the one with the lowest `priority`, as with items, and then the oldest.
     """
 
@@ -59,6 +60,7 @@ class Run(Table):
     error: Mapped[str | None]
     tags: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'"))
     note: Mapped[str] = mapped_column(server_default=text("''"))
+    project_ids: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     created_by: Mapped[int] = mapped_column(ForeignKey("user.id"))
     created_at: Mapped[CreatedAt]
     started_at: Mapped[datetime | None]

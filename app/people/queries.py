@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, any_, func, select
+from sqlalchemy import Select, any_, func, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
-from app.access import Person
+from app.access import Person, within
 from app.errors import NotFound
 from app.language import gettext as _
 from app.models import ApiToken, Membership, Project, User
@@ -65,12 +65,12 @@ def first_admin(session: Session) -> Person:
     return Person(user.id, user.name, user.role)
 
 
-def memberships(session: Session, user_id: int) -> Sequence[tuple[str, str, str]]:
-    """Slug, name and role of the projects that somebody is a member of."""
+def memberships(session: Session, user_id: int, asked_by: Person | None = None) -> Sequence[tuple[str, str, str]]:
+    """Slug, name and role of the projects that somebody is a member of, as far as the token of whoever asks reaches."""
     rows = session.execute(
         select(Project.slug, Project.name, Membership.role)
         .join(Membership, Membership.project_id == Project.id)
-        .where(Membership.user_id == user_id)
+        .where(Membership.user_id == user_id, true() if asked_by is None else within(asked_by, Project.id))
         .order_by(Project.name, Project.id)
     )
     return [(slug, name, role) for slug, name, role in rows]

@@ -13,12 +13,16 @@ from app.db import SessionDep
 from app.errors import NotAllowed
 from app.forms import RowNumber
 from app.people import queries, service
+from app.settings import get_settings
 
 router = APIRouter(tags=["tokens"])
 
 
 class TokenAnswer(BaseModel):
-    """`projects` are the slugs that it is bound to, null for one without bounds. `last_used_at` is right to a minute."""
+    """`projects` are the slugs that it is bound to, null for one without bounds. `last_used_at` is right to a minute.
+
+    `rate_limit` is how many requests a minute it may send, its own or the usual; null for no limit.
+    """
 
     id: int
     name: str
@@ -27,6 +31,7 @@ class TokenAnswer(BaseModel):
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    rate_limit: int | None
     is_this: bool
 
 
@@ -40,6 +45,7 @@ def answer(shown: queries.Shown, person: Person) -> TokenAnswer:
         created_at=token.created_at,
         expires_at=token.expires_at,
         last_used_at=token.last_used_at,
+        rate_limit=token.rate_limit or get_settings().rate_limit or None,
         is_this=token.id == person.token_id,
     )
 

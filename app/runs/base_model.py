@@ -33,8 +33,8 @@ _FIELD = "base_model"
 def bounded(session: Session, person: Person, words: str, *, field: str) -> str:
     """The same words, for a token that is bound to projects with the version that they mean now.
 
-    So nothing that others publish under the name comes in between. What is of others is refused as if it were not there,
-    but for the starter, which every place has.
+    So nothing that others publish under the name comes in between; where there is none yet, the bounds that the run keeps see
+    to that. What is of others is refused as if it were not there, but for the starter, which every place has.
     """
     found = None if person.projects is None or words == STARTER else _CHECKPOINT.fullmatch(words)
     if found is None:

@@ -110,6 +110,7 @@ def queue_run(
         base_model=base_model,
         checkpoint_name=checkpoint_name,
         priority=priority,
+        project_ids=None if person.projects is None else sorted(person.projects),
         created_by=person.id,
     )
     session.add(run)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import Engine
 
 from app import db, doorbell
 from app.main import create_app
-from app.models import User
+from app.models import Delivery, User, Webhook
 from app.settings import ROOT
 from tests.conftest import token_client
 from tests.judged import judged_pairs
@@ -63,7 +64,7 @@ def test_a_bug_is_counted_as_500(database: Engine, ada: User):
     assert found["tiebreak_request_seconds_count", "GET /broken 500"] == 1
 
 
-def test_it_tells_of_runs_trainers_judgments_and_queues(ada_api: TestClient, silence: None):
+def test_it_tells_of_runs_trainers_deliveries_judgments_and_queues(ada: User, ada_api: TestClient, silence: None):
     with db.work_unit() as session:
         judged_pairs(session, 3)
         make_trainer(session, "here", seen_s_ago=2)
@@ -71,7 +72,15 @@ def test_it_tells_of_runs_trainers_judgments_and_queues(ada_api: TestClient, sil
         make_run(session, state="finished")
         make_run(session, state="finished")
         doorbell.ring(session, "runs.train", make_run(session).id)
+        hook = Webhook(url="https://1.1.1.1/", events=[], secret=b"", owner_id=ada.id)
+        session.add(hook)
+        session.flush()
+        session.add_all(Delivery(webhook_id=hook.id, event="webhook.test", data={}, state=s) for s in ("given_up",) * 2)
+        late = datetime.now(UTC) - timedelta(seconds=90)
+        session.add(Delivery(webhook_id=hook.id, event="webhook.test", data={}, due_at=late))
     found = scraped(ada_api)
+    assert [found["tiebreak_deliveries", state] for state in ("waiting", "given_up", "delivered")] == [1, 2, 0]
+    assert found["tiebreak_delivery_overdue_seconds", ""] >= 90
     assert found["tiebreak_runs", "finished"] == 2
     assert (found["tiebreak_runs", "queued"], found["tiebreak_runs", "failed"]) == (1, 0)
     assert found["tiebreak_run_waiting_seconds", ""] >= 0

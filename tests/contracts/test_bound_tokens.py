@@ -25,6 +25,7 @@ PREFIX = "/api/v1"
 TRACES = ("words", "pairs", "Pairs", "fay", "2222222222222222222222222222222222222222")
 # What is there for a token whatever its bounds: lists, of what is within them, and who is asking.
 ANSWERS = {
+    "GET /account",
     "GET /tokens",
     "GET /projects",
     "GET /datasets",
@@ -149,6 +150,8 @@ def test_a_bound_run_takes_the_version_that_is_there_now(trainable: Place):
     bound = token_client(trainable.people["admin"], "train", projects=["other"])
     ordered = bound.post("/api/v1/runs", json={"method": "dpo", "dataset": "mine", "base_model": "own"})
     assert (ordered.status_code, ordered.json()["base_model"]) == (202, "own@v1")
+    with db.work_unit() as session:
+        assert session.get_one(Run, ordered.json()["id"]).project_ids == [mine.project_id]
 
 
 def test_an_alias_of_others_is_not_moved(trainable: Place):

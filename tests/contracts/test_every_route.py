@@ -68,6 +68,10 @@ PROGRAMS = {
     "GET /projects/{slug}/judgments": Line("members", "/projects/words/judgments", "read"),
     "GET /projects/{slug}/turns/{assignment_id}": Line("owner", "/projects/words/turns/9", "read"),
     "GET /projects/{slug}/practice/{judgment_id}": Line("owner", "/projects/words/practice/9", "read"),
+    "GET /account": Line("everybody", "/account", "read"),
+    "PUT /account/password": Line(
+        "everybody", "/account/password", body={"current": "not-it", "password": "a-better-password"}
+    ),
     "GET /tokens": Line("everybody", "/tokens", "read"),
     "DELETE /tokens/{token_id}": Line("owner", "/tokens/999"),
     "POST /projects": Line("admins", "/projects", "admin", {"slug": "new-one", "name": "New", "kind": "pair"}),
@@ -94,6 +98,8 @@ PROGRAMS = {
     "POST /judgments/{judgment_id}/withdraw": Line("owner", "/judgments/9/withdraw", "judge"),
     "GET /projects/{slug}/preferences": Line("data", "/projects/words/preferences", "export"),
     "POST /projects/{slug}/items": Line("data", "/projects/words/items", "import"),
+    "GET /projects/{slug}/imports": Line("managers", "/projects/words/imports", "read"),
+    "GET /projects/{slug}/imports/{import_id}": Line("managers", "/projects/words/imports/{imported}", "read"),
     "GET /projects/{slug}/items": Line("managers", "/projects/words/items", "read"),
     "GET /items/{item_id}": Line("managers", "/items/{item}", "read"),
     "PATCH /items/{item_id}": Line("data", "/items/{item}", "admin", {"set_aside": False}),
@@ -119,12 +125,15 @@ PROGRAMS = {
     "GET /trainers": Line("admins", "/trainers", "read"),
     "GET /runs/compare": Line("admins", "/runs/compare?run=1", "read"),
     "GET /runs/{run_id}/samples": Line("admins", "/runs/{run}/samples", "read"),
+    "GET /runs/{run_id}/log": Line("admins", "/runs/{run}/log", "read"),
+    "HEAD /runs/{run_id}/log": Line("admins", "/runs/{run}/log", "read"),
     "GET /runs/{run_id}/metrics": Line("admins", "/runs/{run}/metrics", "read"),
     "POST /runs/{run_id}/cancel": Line("admins", "/runs/{run}/cancel", "train"),
     "POST /runs/{run_id}/resume": Line("admins", "/runs/{run}/resume", "train"),
     "POST /runs/{run_id}/extend": Line("admins", "/runs/{run}/extend", "train", {"steps": 1}),
     "GET /checkpoints": Line("admins", "/checkpoints", "read"),
     "GET /checkpoints/{checkpoint_id}": Line("admins", "/checkpoints/{checkpoint}", "read"),
+    "GET /checkpoints/{checkpoint_id}/family": Line("admins", "/checkpoints/{checkpoint}/family", "read"),
     "DELETE /checkpoints/{checkpoint_id}": Line("admins", "/checkpoints/{checkpoint}", "train"),
     "GET /checkpoints/{checkpoint_id}/files/{path:path}": Line(
         "admins", "/checkpoints/{checkpoint}/files/model.safetensors", "read"

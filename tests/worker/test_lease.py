@@ -4,13 +4,16 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from app.db import work_unit
-from app.models import Checkpoint, Run, User
+from app.errors import BadInput
+from app.models import Checkpoint, Project, Run, User
 from app.models.run import MAX_ATTEMPTS
 from tests.ordered import change_run, ordered_run, run_row
-from tests.trained import make_trainer
+from tests.trained import make_checkpoint, make_dataset, make_run, make_trainer
 from worker import lease
+from worker.base_model import pinned
 from worker.lease import Claim, Standing
 
 
@@ -66,6 +69,31 @@ def test_it_waits_for_no_base_model_that_is_there_already(ada: User) -> None:
         session.add(Checkpoint(name="starter", version=1, run_id=first, kind="policy", **files))
     ordered_run(ada, checkpoint_name="starter")
     assert lease.claim(ordered_run(ada, base_model="starter"), "train@here")
+
+
+def test_a_run_of_a_bound_token_waits_for_a_base_model_within_its_bounds_and_takes_no_other(ada: User) -> None:
+    with work_unit() as session:
+        theirs, mine = make_dataset(session, "theirs"), make_dataset(session, "mine")
+        project = Project(slug="mine", name="Mine", kind="pair")
+        session.add(project)
+        session.flush()
+        mine.project_id = project.id
+        maker = make_run(session, mine, checkpoint_name="base", state="running")
+        order = {"base_model": "base", "state": "queued", "checkpoint_name": "after"}
+        bound = make_run(session, mine, **order, project_ids=[project.id]).id
+        make_checkpoint(session, make_run(session, theirs, checkpoint_name="base", state="finished"))
+        free = make_run(session, mine, **order).id
+    assert lease.claim(bound, "train@here") is None
+    assert lease.claim(free, "train@here")
+    assert pinned("base") == "base@v1"
+    with pytest.raises(BadInput, match="no checkpoint “base”"):
+        pinned("base", [project.id])
+    with work_unit() as session:
+        make_checkpoint(session, session.get_one(Run, maker.id))
+        session.execute(update(Run).where(Run.id == maker.id).values(state="finished"))
+        make_checkpoint(session, make_run(session, theirs, checkpoint_name="base", state="finished"))
+    assert lease.claim(bound, "train@here")
+    assert (pinned("base"), pinned("base", [project.id])) == ("base@v3", "base@v2")
 
 
 def test_it_claims_no_run_that_does_not_exist(ada: User) -> None:

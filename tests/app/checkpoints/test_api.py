@@ -24,6 +24,8 @@ def test_it_tells_what_a_checkpoint_is_and_where_it_comes_from(ada_api: TestClie
     assert found["metrics"]["after"] == {"accuracy": 0.8}
     assert {file["path"] for file in found["files"]} == {"config.json", "model.safetensors", "original/README.md"}
     assert ada_api.get("/api/v1/checkpoints").json() == [found]
+    for name, shown in (("pairs-dpo", [found]), ("pairs", [])):
+        assert ada_api.get("/api/v1/checkpoints", params={"name": name}).json() == shown
 
 
 def test_it_sends_the_files_as_they_were_hashed(ada_api: TestClient, published: None):

@@ -51,6 +51,8 @@ def test_it_answers_200_with_the_same_version_when_nothing_changed(
 
 def test_it_is_what_the_list_and_the_page_say(ada_api: TestClient, frozen: dict[str, Any]):
     assert ada_api.get("/api/v1/datasets").json() == [frozen]
+    for name, shown in ((frozen["name"], [frozen]), ("another", [])):
+        assert ada_api.get("/api/v1/datasets", params={"name": name}).json() == shown
     assert ada_api.get(f"/api/v1/datasets/{frozen['id']}").json() == frozen
 
 

@@ -3,6 +3,7 @@
 from fastapi.testclient import TestClient
 
 from app.models import User
+from app.settings import get_settings
 from tests.conftest import client, token_client
 from tests.queued import queued
 
@@ -20,6 +21,7 @@ def test_a_program_is_told_of_its_users_tokens_and_of_no_secret(ben: User, cleo:
         (["read"], ["words"], False),
         (["judge", "read"], None, True),
     ]
+    assert {one["rate_limit"] for one in told} == {get_settings().rate_limit}
     assert "tbk_" not in program.get("/api/v1/tokens").text
     assert [one["is_this"] for one in bound.get("/api/v1/tokens").json()] == [True]
 
