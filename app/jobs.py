@@ -16,6 +16,7 @@ from app.checkpoints import deletion
 from app.db import work_unit
 from app.doorbell import celery
 from app.people import attempts
+from app.projects import tally
 from app.publications import leases as publications
 from app.publications import push as pushing
 from app.queue import service as queue
@@ -24,6 +25,7 @@ from app.webhooks import counting, delivering, ownership
 
 PARTS: tuple[Callable[[Session], int], ...] = (
     queue.expire,
+    tally.add_up,
     leases.take_back_runs,
     leases.ring_for_waiting_runs,
     leases.forget_gone_trainers,

@@ -20,6 +20,7 @@ from app.db import among, insert_rows
 from app.kinds import Verdict
 from app.models import Assignment, Item, Judgment, Preference, Project
 from app.preference import tuples
+from app.projects.tally import keep_still
 
 CLIENT_KEY = "import"
 
@@ -89,6 +90,7 @@ def _known_verdicts(session: Session, judged: Sequence[Judged]) -> dict[tuple[in
 
 
 def _store(session: Session, project: Project, fresh: Sequence[Judged]) -> None:
+    keep_still(session)
     slots = _locked_slots(session, fresh)
     counted = _take_slots(session, fresh, slots)
     assignments = _finished_assignments(session, project, fresh)

@@ -11,6 +11,9 @@ from app.models.delivery import Delivery
 from app.models.download_count import DownloadCount
 from app.models.invitation import Invitation
 from app.models.item import Item
+from app.models.item_total import ItemTotal
+from app.models.judged import Judged
+from app.models.judged_hour import JudgedHour
 from app.models.judgment import Judgment
 from app.models.kept_answer import KeptAnswer
 from app.models.membership import Membership
@@ -48,6 +51,9 @@ __all__ = [
     "DownloadCount",
     "Invitation",
     "Item",
+    "ItemTotal",
+    "Judged",
+    "JudgedHour",
     "Judgment",
     "KeptAnswer",
     "Membership",

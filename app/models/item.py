@@ -57,6 +57,7 @@ class Item(Table):
         Index("ix_item_gold", "project_id", "is_training", "id", postgresql_where=text("gold IS NOT NULL")),
         Index("ix_item_repeat_of", "repeat_of", postgresql_where=text("repeat_of IS NOT NULL")),
         Index("ix_item_prompt_id", "prompt_id"),
+        Index("ix_item_set_aside", "project_id", postgresql_where=text("set_aside AND open_slots > 0")),
     )
 
     id: Mapped[RowId]

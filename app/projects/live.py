@@ -1,9 +1,8 @@
 """How a project is getting on, for whoever runs it: what is done, how fast, by whom, and when it will be over.
 
-Asked again and again while somebody looks, so each question is one pass or an index: the standing goes through the
-items once, the hours through the last two days of judgments alone (`ix_judgment_created_at`), and the people through all judgments
-once; middle times are those of a person's last judgments. It is asked again after a hundred times as long as it took, so
-that however many judgments there are, whoever watches takes a hundredth of one core.
+Asked again and again while somebody looks, so it reads sums and what has come in since they were made (`tally.py`); middle
+times are those of a person's last judgments. It is asked again after a hundred times as long as it took, so that
+whoever watches takes a hundredth of one core.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,50 +17,14 @@ from app.charts import Chart, draw
 from app.db import fetch
 from app.language import gettext as _
 from app.models import Project
+from app.projects import tally
 
 HOURS = 48
 RECENT_HOURS = 24
-MEDIAN_OF = 100
+MEDIAN_OF = 50
 FEWEST_FOR_AN_END = 5
 SOONEST_S, LATEST_S = 10, 300
 SHARE_OF_A_CORE = 0.01
-
-_STANDING = """
-    SELECT count(*) AS items, coalesce(sum(wanted), 0) AS wanted,
-        coalesce(sum(open_slots) FILTER (WHERE NOT set_aside), 0) AS open,
-        coalesce(sum(open_slots) FILTER (WHERE set_aside), 0) AS set_aside,
-        (SELECT count(*) FROM assignment JOIN item AS lent ON lent.id = item_id
-            WHERE assignment.project_id = %(project_id)s AND state = 'open' AND lent.wanted > 0) AS leased
-    FROM item WHERE project_id = %(project_id)s AND wanted > 0
-"""
-_BY_HOUR = """
-    SELECT date_trunc('hour', created_at) AS hour, count(*) AS n, min(created_at) AS first
-    FROM judgment
-    WHERE created_at > date_trunc('hour', now()) - %(hours)s * interval '1 hour' AND project_id = %(project_id)s
-        AND judge_kind = 'human' AND is_current AND NOT withdrawn AND outcome <> 'skip'
-    GROUP BY 1 ORDER BY 1
-"""
-_BY_PERSON = """
-    SELECT past.*, "user".name, "user".disabled_at IS NOT NULL AS is_disabled, typical.ms AS median_ms
-    FROM (
-        SELECT user_id, count(*) AS in_all,
-            count(*) FILTER (WHERE created_at >= date_trunc('day', now())) AS today,
-            count(*) FILTER (WHERE created_at > now() - %(recent)s * interval '1 hour') AS recently,
-            count(*) FILTER (WHERE outcome = 'tie') AS ties, count(*) FILTER (WHERE outcome = 'skip') AS skips,
-            max(created_at) AS last
-        FROM judgment
-        WHERE project_id = %(project_id)s AND judge_kind = 'human' AND is_current AND NOT withdrawn
-        GROUP BY user_id
-    ) AS past
-    JOIN "user" ON "user".id = past.user_id
-    CROSS JOIN LATERAL (
-        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS ms FROM (
-            SELECT duration_ms FROM judgment
-            WHERE project_id = %(project_id)s AND user_id = past.user_id AND is_current
-            ORDER BY id DESC LIMIT %(median_of)s) AS newest
-    ) AS typical
-    ORDER BY today DESC, in_all DESC, past.user_id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +41,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Annotator:
-    """`recently` is in the last day; shares are of all they judged; `median_s` is of their newest judgments."""
+    """`recently` is in the last day, by whole hours; shares are of all they judged; `median_s` is of their newest judgments."""
 
     name: str
     is_disabled: bool
@@ -108,9 +71,9 @@ class Live:
 def live(session: Session, project: Project) -> Live:
     began = perf_counter()
     which = {"project_id": project.id}
-    standing = _standing(fetch(session, _STANDING, which)[0])
-    hours = fetch(session, _BY_HOUR, which | {"hours": HOURS - 1})
-    people = fetch(session, _BY_PERSON, which | {"recent": RECENT_HOURS, "median_of": MEDIAN_OF})
+    people = fetch(session, tally.PEOPLE, which | {"recent": RECENT_HOURS, "median_of": MEDIAN_OF})
+    standing = _standing(tally.wanted(session, project.id), done=sum(int(row["counted"]) for row in people))
+    hours = fetch(session, tally.HOURS, which | {"hours": HOURS})
     now = datetime.now(UTC)
     rate = recent_rate(hours, now)
     return Live(
@@ -118,7 +81,7 @@ def live(session: Session, project: Project) -> Live:
         chart=_chart(hours, now),
         rate=rate,
         end=estimated_end(standing, rate, hours, now),
-        annotators=[_annotator(row) for row in people],
+        annotators=[_annotator(row) for row in people if row["in_all"]],
         again_in_s=again_in_s(perf_counter() - began),
     )
 
@@ -127,21 +90,21 @@ def again_in_s(took_s: float) -> int:
     return round(min(max(SOONEST_S, took_s / SHARE_OF_A_CORE), LATEST_S))
 
 
-def _standing(row: Mapping[str, Any]) -> Standing:
-    numbers = {name: int(value) for name, value in row.items()}
-    done = numbers["wanted"] - numbers["open"] - numbers["set_aside"] - numbers["leased"]
-    return Standing(done=done, **numbers)
+def _standing(numbers: Mapping[str, int], *, done: int) -> Standing:
+    """Open is what is left: the queue sees to it that open + leased + counted = wanted."""
+    left = numbers["wanted"] - done - numbers["leased"] - numbers["set_aside"]
+    return Standing(done=done, open=left, **numbers)
 
 
 def _annotator(row: Mapping[str, Any]) -> Annotator:
     return Annotator(
         name=row["name"],
         is_disabled=row["is_disabled"],
-        in_all=row["in_all"],
-        today=row["today"],
-        recently=row["recently"],
-        tie_share=row["ties"] / row["in_all"],
-        skip_share=row["skips"] / row["in_all"],
+        in_all=int(row["in_all"]),
+        today=int(row["today"]),
+        recently=int(row["recently"]),
+        tie_share=float(row["ties"] / row["in_all"]),
+        skip_share=float(row["skips"] / row["in_all"]),
         median_s=row["median_ms"] / 1000 if row["median_ms"] is not None else None,
         last=row["last"],
     )

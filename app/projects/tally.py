@@ -1,0 +1,174 @@
+"""What was judged and what is wanted, added up now and then, so that whoever watches a large project asks a few rows.
+
+Judgments are append-only: each counts one, and the one that it replaces or takes back counts one less. What somebody judges in
+a project becomes visible in the order of its ids, by the lock that judging takes (`judgments/statements.py`). So a sum for
+each person with the id of its newest judgment says exactly what is in it, and reading adds whatever is newer to it: what is read
+is right at any time, however long ago it was added up. Nothing of this is on the way of a key press.
+
+A file's judgments come without that lock. While one is being stored nothing is added up (`keep_still`), and neither while an
+item that was judged becomes gold or ordinary again: triggers (see the migration) have those who judged it added up anew.
+How much all items of a project want is kept as one row, which whatever changes it deletes.
+"""
+
+# ruff: noqa: S608 -- what is put together here are constants of this file
+
+from typing import LiteralString
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from app.db import fetch
+
+LOCK = 7210563
+"""Held together by all who change what may have been added up, and alone by whoever adds up; the triggers know it too."""
+WORTH_IT = 1000
+"""Judgments, in all projects together: reading so many more takes some milliseconds."""
+
+_JUDGES_OF_ALL: LiteralString = """
+    judge (project_id, user_id) AS (
+        (SELECT project_id, user_id FROM judgment ORDER BY project_id, user_id LIMIT 1)
+        UNION ALL
+        SELECT following.* FROM judge CROSS JOIN LATERAL (
+            SELECT project_id, user_id FROM judgment
+            WHERE (project_id, user_id) > (judge.project_id, judge.user_id) ORDER BY project_id, user_id LIMIT 1) AS following
+    )"""
+_JUDGES: LiteralString = """
+    judge (project_id, user_id) AS (
+        (SELECT project_id, user_id FROM judgment WHERE project_id = %(project_id)s ORDER BY user_id LIMIT 1)
+        UNION ALL
+        SELECT following.* FROM judge CROSS JOIN LATERAL (
+            SELECT project_id, user_id FROM judgment
+            WHERE project_id = %(project_id)s AND user_id > judge.user_id ORDER BY user_id LIMIT 1) AS following
+    )"""
+# One row for each judgment that is newer than what was added up, and one for what it replaces or takes back. `OFFSET 0` keeps
+# the planner, which takes a third of all for newer, from reading all.
+_NEWER: LiteralString = """
+    newer AS MATERIALIZED (
+        SELECT judge.*, said.id, said.judge_kind = 'human' AS by_a_person, said.created_at AS seen, part.*
+        FROM judge LEFT JOIN judged USING (project_id, user_id)
+        CROSS JOIN LATERAL (
+            SELECT * FROM judgment
+            WHERE project_id = judge.project_id AND user_id = judge.user_id AND id > coalesce(judged.newest, 0) OFFSET 0
+        ) AS said
+        CROSS JOIN LATERAL (
+            SELECT 1 AS one, said.outcome, said.counted, said.created_at AS at WHERE NOT said.withdrawn
+            UNION ALL
+            SELECT -1, outcome, counted, created_at FROM judgment AS old
+            WHERE said.revision > 1 AND old.assignment_id = said.assignment_id AND old.revision = said.revision - 1
+                AND NOT old.withdrawn
+        ) AS part
+    )"""
+_SUMS: LiteralString = """
+    coalesce(sum(one) FILTER (WHERE by_a_person), 0) AS turns,
+    coalesce(sum(one) FILTER (WHERE by_a_person AND outcome = 'tie'), 0) AS ties,
+    coalesce(sum(one) FILTER (WHERE by_a_person AND outcome = 'skip'), 0) AS skips,
+    coalesce(sum(one) FILTER (WHERE counted), 0) AS counted, max(seen) AS last"""
+_HOURS: LiteralString = """
+    sum(one) AS turns, coalesce(sum(one) FILTER (WHERE outcome = 'skip'), 0) AS skips, min(at) AS first"""
+
+_ADD_UP: LiteralString = f"""
+    WITH RECURSIVE {_JUDGES_OF_ALL}, {_NEWER}, by_hour AS (
+        INSERT INTO judged_hour (project_id, hour, user_id, turns, skips, first)
+        SELECT project_id, date_trunc('hour', at), user_id, {_HOURS} FROM newer WHERE by_a_person GROUP BY 1, 2, 3
+        ON CONFLICT (project_id, hour, user_id) DO UPDATE SET turns = judged_hour.turns + excluded.turns,
+            skips = judged_hour.skips + excluded.skips, first = least(judged_hour.first, excluded.first)
+    )
+    INSERT INTO judged (project_id, user_id, newest, turns, ties, skips, counted, last)
+    SELECT project_id, user_id, max(id), {_SUMS} FROM newer GROUP BY 1, 2
+    ON CONFLICT (project_id, user_id) DO UPDATE SET newest = excluded.newest, turns = judged.turns + excluded.turns,
+        ties = judged.ties + excluded.ties, skips = judged.skips + excluded.skips,
+        counted = judged.counted + excluded.counted, last = greatest(judged.last, excluded.last)
+    RETURNING 1
+"""
+_TOTALS: LiteralString = """
+    INSERT INTO item_total (project_id, items, wanted)
+    SELECT project.id, count(item.id), coalesce(sum(item.wanted), 0)
+    FROM project LEFT JOIN item ON item.project_id = project.id AND item.wanted > 0
+    WHERE NOT EXISTS (SELECT FROM item_total WHERE item_total.project_id = project.id)
+    GROUP BY project.id
+"""
+_IS_WORTH_IT: LiteralString = """
+    SELECT coalesce((SELECT max(id) FROM judgment), 0) - coalesce(max(newest), 0) >= %(worth_it)s
+        OR coalesce(bool_or(newest = 0), false) AS judged,
+        EXISTS (SELECT FROM project WHERE NOT EXISTS (SELECT FROM item_total WHERE project_id = project.id)) AS totals
+    FROM judged
+"""
+
+PEOPLE: LiteralString = f"""
+    WITH RECURSIVE {_JUDGES}, {_NEWER}, part AS (
+        SELECT user_id, turns, ties, skips, counted, last FROM judged WHERE project_id = %(project_id)s
+        UNION ALL
+        SELECT user_id, {_SUMS} FROM newer GROUP BY user_id
+    ), past AS (
+        SELECT user_id, sum(turns) AS in_all, sum(ties) AS ties, sum(skips) AS skips, sum(counted) AS counted,
+            max(last) AS last
+        FROM part GROUP BY user_id
+    ), lately AS (
+        SELECT user_id, coalesce(sum(n) FILTER (WHERE hour >= date_trunc('day', now())), 0) AS today,
+            coalesce(sum(n) FILTER (WHERE hour > now() - %(recent)s * interval '1 hour'), 0) AS recently
+        FROM (
+            SELECT user_id, hour, turns AS n FROM judged_hour WHERE project_id = %(project_id)s
+                AND hour >= least(date_trunc('day', now()), now() - %(recent)s * interval '1 hour')
+            UNION ALL
+            SELECT user_id, date_trunc('hour', at), one FROM newer WHERE by_a_person
+        ) AS part GROUP BY user_id
+    )
+    SELECT past.*, "user".name, "user".disabled_at IS NOT NULL AS is_disabled, coalesce(today, 0) AS today,
+        coalesce(recently, 0) AS recently, typical.ms AS median_ms
+    FROM past JOIN "user" ON "user".id = user_id LEFT JOIN lately USING (user_id)
+    CROSS JOIN LATERAL (
+        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS ms FROM (
+            SELECT duration_ms FROM judgment
+            WHERE past.in_all > 0 AND project_id = %(project_id)s AND judgment.user_id = past.user_id AND is_current
+            ORDER BY id DESC LIMIT %(median_of)s) AS newest
+    ) AS typical
+    ORDER BY today DESC, in_all DESC, user_id
+"""
+"""Whoever has judged in a project, files included: what they said as a person, and how much of it all is `counted`."""
+
+HOURS: LiteralString = f"""
+    WITH RECURSIVE {_JUDGES}, {_NEWER}, part AS (
+        SELECT hour, turns, skips, first FROM judged_hour WHERE project_id = %(project_id)s
+        UNION ALL
+        SELECT date_trunc('hour', at), {_HOURS} FROM newer WHERE by_a_person GROUP BY 1
+    )
+    SELECT hour, sum(turns - skips) AS n, min(first) AS first
+    FROM part WHERE hour > date_trunc('hour', now()) - %(hours)s * interval '1 hour'
+    GROUP BY hour HAVING sum(turns - skips) > 0 ORDER BY hour
+"""
+"""What people judged in each hour, skips left out."""
+
+_WANTED: LiteralString = "SELECT items, wanted FROM item_total WHERE project_id = %(project_id)s"
+_WANTED_BY_ALL: LiteralString = """
+    SELECT count(*) AS items, coalesce(sum(wanted), 0) AS wanted FROM item WHERE project_id = %(project_id)s AND wanted > 0
+"""
+_ELSEWHERE: LiteralString = """
+    SELECT
+        (SELECT coalesce(sum(open_slots), 0) FROM item
+            WHERE project_id = %(project_id)s AND set_aside AND open_slots > 0) AS set_aside,
+        (SELECT count(*) FROM assignment JOIN item AS lent ON lent.id = item_id
+            WHERE assignment.project_id = %(project_id)s AND state = 'open' AND lent.wanted > 0) AS leased
+"""
+
+
+def wanted(session: Session, project_id: int) -> dict[str, int]:
+    """`items` and what is `wanted` of them, in judgments, and of that what is `set_aside` and what is `leased`."""
+    which = {"project_id": project_id}
+    total = fetch(session, _WANTED, which) or fetch(session, _WANTED_BY_ALL, which)
+    return {name: int(number) for name, number in (total[0] | fetch(session, _ELSEWHERE, which)[0]).items()}
+
+
+def add_up(session: Session) -> int:
+    """What came in since the last time, once that is worth it; says how many sums changed. For the sweep."""
+    worth_it = fetch(session, _IS_WORTH_IT, {"worth_it": WORTH_IT})[0]
+    if not any(worth_it.values()) or not session.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
+        return 0
+    session.execute(text("SET LOCAL statement_timeout = 0"))  # the first time it is all there ever was
+    if worth_it["totals"]:
+        session.execute(text(_TOTALS))
+    return len(fetch(session, _ADD_UP, {})) if worth_it["judged"] else 0
+
+
+def keep_still(session: Session) -> None:
+    """Nothing is added up until this transaction has ended: for whoever stores judgments without a lock for their person."""
+    session.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
