@@ -113,6 +113,7 @@ _RUN = {
     "started_at": _AT,
     "finished_at": None,
     "cancel_requested_at": None,
+    "waits": None,
     "diagnosis": None,
 }
 _NEW_HOOK = {

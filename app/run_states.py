@@ -21,14 +21,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import Update, case, func, null, update
+from sqlalchemy import ColumnElement, ScalarSelect, Update, any_, case, func, null, or_, select, update
+from sqlalchemy.orm import aliased
 
-from app.models import Run
+from app.models import Checkpoint, Dataset, Run
 
 LIVE: Final = ("claimed", "running", "cancelling")
 """Somebody's process works on it, or did when it was last heard of."""
 UNDER_WAY: Final = ("queued", *LIVE)
 OVER: Final = ("finished", "failed", "cancelled")
+STARTER: Final = "starter"
+"""The checkpoint that everybody may start from."""
 
 MOVES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -79,3 +82,32 @@ def move(ways: Mapping[str, str]) -> Update:
         cases = {state: values[name] for state, values in arriving.items() if name in values}
         statement = statement.values({name: case(cases, value=Run.state, else_=getattr(Run, name))})
     return statement
+
+
+def base_to_come() -> ScalarSelect[int]:
+    """Within a query of runs that wait: the earlier run, not over yet, that is to publish the first checkpoint of the name that this one
+    starts from; NULL for most. Until then nobody takes it.
+
+    The newest `starter` is ordered by the first start of all, and people need not wait for it with their orders. What is
+    beyond the bounds of the token that ordered the run is not there for it (`worker/base_model.py` reads it so too).
+    """
+    earlier, maker = aliased(Run), aliased(Run)
+    is_there = (
+        select(Checkpoint.id)
+        .join(maker, maker.id == Checkpoint.run_id)
+        .where(Checkpoint.name == Run.base_model, Checkpoint.deleted_at.is_(None), _is_within_bounds(maker))
+    )
+    to_come = select(func.min(earlier.id)).where(
+        earlier.checkpoint_name == Run.base_model,
+        earlier.id < Run.id,
+        earlier.state.in_(UNDER_WAY),
+        _is_within_bounds(earlier),
+        ~is_there.correlate(Run).exists(),
+    )
+    return to_come.correlate(Run).scalar_subquery()
+
+
+def _is_within_bounds(maker: type[Run]) -> ColumnElement[bool]:
+    """Of a run that makes a base model; the starter is everybody's."""
+    project = select(Dataset.project_id).where(Dataset.id == maker.dataset_id).correlate(maker).scalar_subquery()
+    return or_(Run.project_ids.is_(None), Run.base_model == STARTER, project == any_(Run.project_ids))

@@ -5,7 +5,8 @@ half truth. Local disk is plain `os` calls because that is where fsync and renam
 whose upload becomes visible as a whole or not at all.
 
 Names are relative, with forward slashes: `datasets/7/train.parquet`. Errors: `NotFound` for a name without a file,
-`Corrupt` for bytes that do not have the SHA-256 they were stored with; `FAILURES` when the disk or S3 do not do as they are told.
+`Corrupt` for bytes that do not have the SHA-256 they were stored with; `FAILURES` when the disk or S3 do not do as they are told, and
+of these `NoRoom` for a disk that is full.
 """
 
 import errno
@@ -41,6 +42,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 class Corrupt(Exception):  # noqa: N818 -- says what the file is
     """The stored bytes are not the ones that were written: restore the file from a backup."""
+
+
+class NoRoom(OSError):  # noqa: N818 -- says what there is none of
+    """A disk is full. `strerror` says which one, what for, and how much that takes."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,8 @@ class LocalDisk:
 
     def put(self, name: str, source: Path) -> None:
         target = self.root / checked(name)
-        with source.open("rb") as data, written_beside(target) as out:
+        room = room_for(name, source.stat().st_size, self.root)
+        with room, source.open("rb") as data, written_beside(target) as out:
             shutil.copyfileobj(data, out, CHUNK_BYTES)
             out.flush()
             os.fsync(out.fileno())
@@ -178,6 +184,21 @@ def written_beside(target: Path) -> Iterator[BinaryIO]:
         raise
 
 
+@contextmanager
+def room_for(what: str, n_bytes: int, folder: Path) -> Iterator[None]:
+    """Something of that size is written into the folder. Raises NoRoom where its disk, or what one user may have of it, is full."""
+    try:
+        yield
+    except Exception as problem:
+        if not is_full(problem) or isinstance(problem, NoRoom):
+            raise
+        free = shutil.disk_usage(folder).free
+        words = f"There is no room left on the disk of {folder}: {what} takes {n_bytes / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free."
+        if free > n_bytes:
+            words += " So a quota stands in the way, or a limit on the size of a file."
+        raise NoRoom(errno.ENOSPC, words) from problem
+
+
 def is_full(problem: BaseException) -> bool:
     """Whether there was no room for a file. Libraries written in Rust tell the system's number in words alone."""
     number = getattr(problem, "errno", None) or next(iter(re.findall(r"os error (\d+)", str(problem))), 0)
@@ -231,7 +252,7 @@ def fetch(prefix: str, stored: Stored, target: Path) -> None:
     """Copy a file out of storage under a local name, which appears only when its checksum was right."""
     name = f"{prefix}/{stored.path}"
     chunks = verified(storage().read(name), name, stored.sha256)
-    with written_beside(target) as out:
+    with room_for(name, stored.size, target.parent), written_beside(target) as out:
         for chunk in chunks:
             out.write(chunk)
 

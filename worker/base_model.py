@@ -24,11 +24,11 @@ from sqlalchemy import select
 from app.db import work_unit
 from app.errors import BadInput
 from app.models import Checkpoint, Dataset, Run
+from app.run_states import STARTER
 from app.settings import get_settings
 from app.storage import Stored, fetch, sha256_of
 from worker import four_bit, policy, starter
 from worker.groups import Group
-from worker.lease import STARTER
 from worker.policy import Kind, Model
 
 BLANK = "blank"

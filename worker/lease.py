@@ -14,19 +14,18 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import and_, any_, delete, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
 
 from app.db import work_unit
 from app.doorbell import ring
-from app.models import Checkpoint, Dataset, Run, RunKeep, RunMetric, RunSample, Trainer
+from app.models import Run, RunKeep, RunMetric, RunSample, Trainer
 from app.models.run import MAX_ATTEMPTS
 from app.run_shares import forget_shares
-from app.run_states import LIVE, UNDER_WAY, move
+from app.run_states import LIVE, base_to_come, move
 from app.settings import get_settings
 from worker.launch import MOST_PROCESSES
 
-STARTER = "starter"
 MOST_LOOKED_AT = 1000
 """Runs that wait, in one search for the next one."""
 
@@ -73,7 +72,7 @@ def _is_within(limit: Mapping[str, Any], value: Any) -> bool:
 
 
 def _is_to_be_had() -> tuple[Any, ...]:
-    return Run.state == "queued", ~_base_is_being_made()
+    return Run.state == "queued", base_to_come().is_(None)
 
 
 def claim(run_id: int, owner: str) -> Claim | None:
@@ -155,33 +154,6 @@ def cancel(held: Claim) -> None:
     """The end that a person wished for. A run that its trainer has closed already stays as it is."""
     with work_unit() as session:
         session.execute(move({"cancelling": "cancelled"}).where(*_mine(held)))
-
-
-def _base_is_being_made() -> Any:
-    """Whether an earlier run that is not over is to publish the first checkpoint of the name that this one starts from.
-
-    The newest `starter` is ordered by the first start of all, and people need not wait for it with their orders. What is
-    beyond the bounds of the token that ordered the run is not there for it (`base_model.find_checkpoint` reads it so too).
-    """
-    earlier, maker = aliased(Run), aliased(Run)
-    to_come = select(earlier.id).where(
-        earlier.checkpoint_name == Run.base_model,
-        earlier.id < Run.id,
-        earlier.state.in_(UNDER_WAY),
-        _is_within_bounds(earlier),
-    )
-    is_there = (
-        select(Checkpoint.id)
-        .join(maker, maker.id == Checkpoint.run_id)
-        .where(Checkpoint.name == Run.base_model, Checkpoint.deleted_at.is_(None), _is_within_bounds(maker))
-    )
-    return and_(to_come.correlate(Run).exists(), ~is_there.correlate(Run).exists())
-
-
-def _is_within_bounds(maker: type[Run]) -> Any:
-    """Of a run that makes a base model; the starter is everybody's."""
-    project = select(Dataset.project_id).where(Dataset.id == maker.dataset_id).correlate(maker).scalar_subquery()
-    return or_(Run.project_ids.is_(None), Run.base_model == STARTER, project == any_(Run.project_ids))
 
 
 def _requeue(session: Session, held: Claim, **values: Any) -> None:

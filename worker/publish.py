@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from app.models import Dataset, Run
-from app.storage import FAILURES, Stored, sha256_of, store_file
+from app.storage import FAILURES, Stored, room_for, sha256_of, store_file
 from worker.card import card
 from worker.leftovers import take_away
+from worker.memory import weights_bytes
 from worker.policy import Model, merged
 from worker.processes import is_first, unshard_for_good
 from worker.report import Fenced, Report
@@ -34,13 +35,14 @@ def publish(report: Report, run: Run, dataset: Dataset, model: Model, results: d
     if not is_first():
         return
     folder.mkdir()
-    if model.adapted is not None and run.facts["settings"]["adapter"] != "merged":
-        save_adapter(model, folder / ADAPTER)
-    merged(model).save_pretrained(folder)
-    model.tokenizer.save_pretrained(folder)
-    words = card(run, dataset, results, kind=model.kind, n_parameters=model.n_parameters)
-    (folder / "README.md").write_text(words, encoding="utf-8")
-    write_manifest(folder)
+    with room_for("the checkpoint", weights_bytes(model), folder):
+        if model.adapted is not None and run.facts["settings"]["adapter"] != "merged":
+            save_adapter(model, folder / ADAPTER)
+        merged(model).save_pretrained(folder)
+        model.tokenizer.save_pretrained(folder)
+        words = card(run, dataset, results, kind=model.kind, n_parameters=model.n_parameters)
+        (folder / "README.md").write_text(words, encoding="utf-8")
+        write_manifest(folder)
     prefix = f"checkpoints/{run.checkpoint_name}/run-{run.id}-{report.fence}"
     try:
         files = [store_file(prefix, name, folder / name) for name in names(folder)]

@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from app.errors import BadInput
+from app.storage import room_for
 from worker.policy import Model
 from worker.processes import gathered, is_first, plain, put, rank, reshard
 
@@ -33,7 +34,7 @@ HEAD = "state"
 
 
 def save(model: Model, optimizer: torch.optim.Optimizer, path: Path, head: Json) -> None:
-    """Written by the first process; the others hand their parts over. ``head`` is given back by `restore`."""
+    """Written by the first process; the others hand their parts over. ``head`` is given back by `restore`. Raises NoRoom."""
     tensors: dict[str, Tensor] = {}
     for name, weights in learning(model).items():
         tensors[f"weights.{name}"] = _whole(weights)
@@ -43,7 +44,8 @@ def save(model: Model, optimizer: torch.optim.Optimizer, path: Path, head: Json)
     chance = gathered(_chance(model.device))
     if is_first():
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, path, {HEAD: json.dumps(head | {"chance": chance})})
+        with room_for("the state of the run", sum(tensor.nbytes for tensor in tensors.values()), path.parent):
+            save_file(tensors, path, {HEAD: json.dumps(head | {"chance": chance})})
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 
 from app.errors import BadInput, Mistake
 from app.models import Dataset, Run
-from app.storage import FAILURES, Corrupt, Stored, fetch, is_full
+from app.storage import FAILURES, Corrupt, NoRoom, Stored, fetch, is_full
 from worker import exits, processes
 from worker.announce import device_in_words, processor_in_words, versions
 from worker.away import hold_no_row_for_long
@@ -31,6 +31,7 @@ from worker.by_prompt import ByPrompt
 from worker.evaluate import evaluate
 from worker.groups import Group, read_groups
 from worker.keep import Keeping, check_keeping, newest_kept, told_of
+from worker.log import let_it_lose_lines
 from worker.memory import is_out_of_memory, peak_bytes, want_of_memory
 from worker.methods import Method, find_method, read_settings
 from worker.methods.settings import Training
@@ -224,7 +225,7 @@ def attempt(report: Report) -> int:
     except (Mistake, Corrupt) as mistake:
         return failed(report, str(mistake))
     except (*FAILURES, SafetensorError) as problem:
-        return failed(report, of_files(problem))
+        return failed(report, of_files(report, problem))
     except Fenced:
         raise
     except Exception as problem:  # noqa: BLE001 -- a bug of ours or of a library: the person gets its name, the log the rest
@@ -242,14 +243,15 @@ def at_fault(report: Report, problem: Exception) -> int:
     return failed(report, f"{type(problem).__name__}: {problem}. This is a fault of the trainer; its log says more.")
 
 
-def of_files(problem: Exception) -> str:
+def of_files(report: Report, problem: Exception) -> str:
     """What to do about a file that could not be read or written."""
+    kept = next(iter(report.kept()), None)
+    resume = f"resume the run; it goes on from step {kept.step}." if kept else "resume the run; it begins anew."
+    if isinstance(problem, NoRoom):
+        return f"{problem.strerror} Make room there, then {resume}"
     if is_full(problem):
-        return (
-            f"There is no room left for the run's files: {problem}. Make room on the trainer's disk or in storage, then resume "
-            "the run; it goes on from the last state that was kept."
-        )
-    return f"A file could not be read or written: {problem}. Look at the disk of the trainer's machine, then resume the run."
+        return f"There is no room left for the run's files: {problem}. Make room on the trainer's disk or in storage, then {resume}"
+    return f"A file could not be read or written: {problem}. Look at the disk of the trainer's machine, then {resume}"
 
 
 def failed(report: Report, words: str) -> int:
@@ -259,5 +261,6 @@ def failed(report: Report, words: str) -> int:
 
 
 if __name__ == "__main__":
+    let_it_lose_lines()
     hold_no_row_for_long()
     sys.exit(main())

@@ -19,6 +19,7 @@ from app.runs.listing import Filtered, runs_page
 from app.runs.measured import as_rows, measured, metrics, sampled
 from app.runs.queries import Listed, listed_run, run_by_id
 from app.runs.service import order_run
+from app.runs.waiting import why_it_waits
 
 router = APIRouter(tags=["runs"])
 Priority = Annotated[int, Field(description="Of the runs that wait, the lowest is taken first, and then the oldest.")]
@@ -59,11 +60,14 @@ class FindingAnswer(BaseModel):
 
 
 class RunAnswer(BaseModel):
-    """`diagnosis` is what looks wrong, the gravest first; null where it was not looked for, as in lists."""
+    """`waits` says what a queued run waits for; `diagnosis` is what looks wrong, the gravest first. Both are null where that was not looked
+    for, as in lists.
+    """
 
     id: int
     method: str
     state: str
+    waits: str | None
     priority: int
     stage: str
     dataset: int
@@ -89,12 +93,13 @@ class RunAnswer(BaseModel):
     diagnosis: list[FindingAnswer] | None
 
 
-def answer(listed: Listed, findings: Sequence[Finding] | None = None) -> RunAnswer:
+def answer(listed: Listed, findings: Sequence[Finding] | None = None, waits: str | None = None) -> RunAnswer:
     run, dataset = listed.run, listed.dataset
     return RunAnswer(
         id=run.id,
         method=run.method,
         state=run.state,
+        waits=waits,
         priority=run.priority,
         stage=run.stage,
         dataset=dataset.id,
@@ -138,7 +143,7 @@ def order(given: RunOrder, person: MayTrain, session: SessionDep, response: Resp
     )
     session.refresh(run)  # what the database filled in
     response.headers["Location"] = f"/api/v1/runs/{run.id}"
-    return answer(Listed(run, dataset, None), findings=())
+    return answer(Listed(run, dataset, None), (), why_it_waits(session, run))
 
 
 @router.get("/runs")
@@ -157,11 +162,11 @@ def list_runs(
 
 @router.get("/runs/{run_id}")
 def show_run(run_id: int, person: MayReadAll, session: SessionDep) -> RunAnswer:
-    """Show a run with what looks wrong with it, if anything does."""
+    """Show a run with what it waits for and what looks wrong with it, if anything does."""
     listed = listed_run(session, person, run_id)
     run = listed.run
     found = diagnose(run.method, run.settings, run.facts, run.results, sampled(session, run))
-    return answer(listed, found)
+    return answer(listed, found, why_it_waits(session, run))
 
 
 @router.patch("/runs/{run_id}", operation_id="label_run")

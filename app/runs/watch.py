@@ -25,20 +25,20 @@ from app.runs.curves import MAIN_NAMES, Look, Looking, charts
 from app.runs.diagnosis import Finding, diagnose
 from app.runs.form import words
 from app.runs.measured import measured, sampled
-from app.runs.queries import Listed, announced, listed_run, live_trainers, run_by_id, runs_ahead
+from app.runs.queries import Listed, announced, listed_run, run_by_id
 from app.runs.results import Results, facts_in_words, results_in_words
 from app.runs.samples import Samples, samples_of
 from app.runs.usage import Facts, of_process
+from app.runs.waiting import why_it_waits
 
 router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a run stands; `ahead` is how many runs a queued one waits for. `version` changes with anything the page shows."""
+    """Where a run stands; `waits` says in words what a queued one waits for. `version` changes with anything the page shows."""
 
-    ahead: int
-    is_waiting_for_trainer: bool
+    waits: str | None
     version: str
 
 
@@ -64,12 +64,11 @@ class RunPage(Page):
 
 
 def standing_of(session: Session, run: Run) -> Standing:
-    ahead = runs_ahead(session, run) if run.state == "queued" else 0
-    is_waiting_for_trainer = run.state == "queued" and not live_trainers(session)
+    waits = why_it_waits(session, run)
     told_at = session.scalar(select(RunWatch.told_at).where(RunWatch.run_id == run.id))
-    shown = (run.state, run.stage, run.attempt, run.step, run.last_step_at, run.priority, ahead)
-    version = hashlib.sha256(repr((shown, is_waiting_for_trainer, told_at)).encode()).hexdigest()[:16]
-    return Standing(ahead, is_waiting_for_trainer, version)
+    shown = (run.state, run.stage, run.attempt, run.step, run.last_step_at, run.priority, waits)
+    version = hashlib.sha256(repr((shown, told_at)).encode()).hexdigest()[:16]
+    return Standing(waits, version)
 
 
 def run_page(session: Session, person: Person, run_id: int, look: Look) -> RunPage:
