@@ -25,13 +25,13 @@ from typing import Annotated
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from fastapi import Depends, Request
-from sqlalchemy import ColumnElement, delete, func, or_, true, update
+from sqlalchemy import ColumnElement, delete, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.db import SessionDep, afterwards, among, fetch
+from app.db import Unit, UnitDep, afterwards, among, fetch
 from app.errors import NotAllowed, NotSignedIn
 from app.language import gettext, speak
-from app.models import ApiToken, BrowserSession, User
+from app.models import BrowserSession, User
 from app.models.api_token import SCOPES
 from app.settings import get_settings
 
@@ -135,8 +135,8 @@ _COOKIE = """
 """
 
 
-def person_of_cookie(session: Session, secret: str) -> Person | None:
-    for row in fetch(session, _COOKIE, {"token_hash": hashed(secret)}):
+def person_of_cookie(unit: Unit, secret: str) -> Person | None:
+    for row in fetch(unit, _COOKIE, {"token_hash": hashed(secret)}):
         return Person(**row)
     return None
 
@@ -153,16 +153,22 @@ _BEARER = """
     WHERE token_hash = %(token_hash)s AND revoked_at IS NULL AND disabled_at IS NULL
     AND (expires_at IS NULL OR expires_at > now())
 """
+_USED = """
+    UPDATE api_token SET last_used_at = now()
+    WHERE id = %(token_id)s AND coalesce(last_used_at < now() - %(noted_every)s, true) RETURNING id
+"""
 
 
-def person_of_token(session: Session, authorization: str) -> Person | None:
+def person_of_token(unit: Unit, authorization: str) -> Person | None:
     """The person behind `Authorization: Bearer tbk_…`, unless it is unknown, revoked or expired."""
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() != "bearer" or not secret.startswith(TOKEN_PREFIX):
         return None
-    for row in fetch(session, _BEARER, {"token_hash": hashed(secret), "noted_every": _NOTED_EVERY}):
-        if row["is_news"]:
-            _note_use(session, row["token_id"])
+    for row in fetch(unit, _BEARER, {"token_hash": hashed(secret), "noted_every": _NOTED_EVERY}):
+        if row[
+            "is_news"
+        ]:  # also of a request that is refused or fails: whoever looks for a token that leaked wants to see that
+            afterwards(unit, _USED, {"token_id": row["token_id"], "noted_every": _NOTED_EVERY})
         bounds = row["project_ids"]
         return Person(
             row["id"],
@@ -176,15 +182,8 @@ def person_of_token(session: Session, authorization: str) -> Person | None:
     return None
 
 
-def _note_use(session: Session, token_id: int) -> None:
-    """Also of a request that is refused or fails: whoever looks for a token that leaked wants to see that."""
-    is_news = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at < func.now() - _NOTED_EVERY)
-    noted = update(ApiToken).where(ApiToken.id == token_id, is_news).values(last_used_at=func.now())
-    afterwards(session, noted.execution_options(synchronize_session=False))
-
-
-def browser(request: Request, session: SessionDep) -> Person:
-    person = person_of_cookie(session, request.cookies.get(COOKIE, ""))
+def browser(request: Request, unit: UnitDep) -> Person:
+    person = person_of_cookie(unit, request.cookies.get(COOKIE, ""))
     if person is None:
         raise NotSignedIn(gettext("sign in to see this page"))
     request.state.person = person  # so that a mistake's page keeps the places they may go to
@@ -213,14 +212,14 @@ def manager(person: SignedIn) -> Person:
 Manager = Annotated[Person, Depends(manager)]
 
 
-def caller(request: Request, session: SessionDep) -> Person:
+def caller(request: Request, unit: UnitDep) -> Person:
     """Whoever called the API, whatever they may do there. A signed-in browser may call it as well."""
     header = request.headers.get("authorization")
     if header is None:
-        person = person_of_cookie(session, request.cookies.get(COOKIE, ""))
+        person = person_of_cookie(unit, request.cookies.get(COOKIE, ""))
         wanted = "send `Authorization: Bearer tbk_…` with a token from `tiebreak token create`"
     else:
-        person = person_of_token(session, header)
+        person = person_of_token(unit, header)
         wanted = "this token is unknown, revoked or expired; make one with `tiebreak token create`"
     if person is None:
         raise NotSignedIn(wanted)
@@ -230,9 +229,9 @@ def caller(request: Request, session: SessionDep) -> Person:
 Caller = Annotated[Person, Depends(caller)]
 
 
-def program(session: Session, request: Request, scope: str) -> Person:
+def program(unit: Unit, request: Request, scope: str) -> Person:
     """Whoever called the API, if they may use `scope`."""
-    person = caller(request, session)
+    person = caller(request, unit)
     if person.scopes is not None and scope not in person.scopes:
         raise NotAllowed(
             f"this token lacks the scope “{scope}”; make one with `tiebreak token create --scopes {scope}`"
@@ -244,8 +243,8 @@ def program(session: Session, request: Request, scope: str) -> Person:
 
 
 def _scoped(scope: str) -> object:
-    def scoped(request: Request, session: SessionDep) -> Person:
-        return program(session, request, scope)
+    def scoped(request: Request, unit: UnitDep) -> Person:
+        return program(unit, request, scope)
 
     return Depends(scoped)
 

@@ -1,14 +1,15 @@
 """The engine, the session of a request, and the only place that commits.
 
 One request is one transaction, committed **before the first byte of the response**: a route takes `SessionDep`, whose
-scope "function" makes FastAPI leave the dependency (and so commit) before it sends. Jobs and hot paths open their own
-`work_unit()`. A stream opens `read_session()`, because the request's session has ended before its first byte.
+scope "function" makes FastAPI leave the dependency (and so commit) before it sends. Jobs open their own `work_unit()`, and
+what every key press waits for opens a `quick_unit()`, which does without SQLAlchemy. `fetch` asks either of them. A stream
+opens `read_session()`, because the request's session has ended before its first byte.
 """
 
 import logging
 import select as selecting
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import lru_cache
 from typing import Annotated, Any, LiteralString, TypeVar
 
@@ -21,7 +22,6 @@ from sqlalchemy import (
     JSON,
     ColumnElement,
     Engine,
-    Executable,
     Text,
     any_,
     cast,
@@ -34,14 +34,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, SessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.models import Table
+from app.pipeline import Pipeline, Wire
 from app.settings import get_settings
 
 Value = TypeVar("Value")
+Note = tuple[LiteralString, Mapping[str, Any]]
+# A transaction in which `fetch` can ask.
+Unit = Session | Pipeline
 _AFTERWARDS = "afterwards"
+_ONCE_COMMITTED = "once_committed"
+_WIRE = "wire"
 _log = logging.getLogger(__name__)
 QUICK_POOL = 3  # and that many wait for the database at once in each process (`app/direct.py`)
 
@@ -59,14 +65,14 @@ def quick_engine() -> Engine:
     A statement is planned once in each connection. Planned while a table was small it would read all of that table, on and on
     as it grew, until Postgres next took stock of it: on the first day of a project, statements cost three times as much.
     """
-    return _engine("-c enable_seqscan=off", pool_size=QUICK_POOL)
+    return _engine("-c enable_seqscan=off", pool_size=QUICK_POOL, pool_reset_on_return=None)
 
 
-def _engine(options: str = "", *, pool_size: int) -> Engine:
+def _engine(options: str = "", **pool: Any) -> Engine:
     settings = get_settings()
     made = create_engine(
         psycopg_url(settings.database_url),
-        pool_size=pool_size,
+        **pool,
         max_overflow=settings.pool_size,
         pool_pre_ping=False,
         pool_use_lifo=True,  # those used last have their statements prepared and planned; the others may rest
@@ -118,9 +124,9 @@ def psycopg_url(url: str) -> str:
 
 
 @contextmanager
-def work_unit(connections: Callable[[], Engine] = engine) -> Iterator[Session]:
+def work_unit() -> Iterator[Session]:
     """One transaction: committed at the end, rolled back on any exception."""
-    with Session(connections(), expire_on_commit=False) as session:
+    with Session(engine(), expire_on_commit=False) as session:
         try:
             yield session
             session.commit()
@@ -129,32 +135,67 @@ def work_unit(connections: Callable[[], Engine] = engine) -> Iterator[Session]:
             raise
         finally:
             if _AFTERWARDS in session.info:
-                _write_afterwards(session)
+                _write_down(session.info.pop(_AFTERWARDS), work_unit)
 
 
-def quick_unit() -> AbstractContextManager[Session]:
+@contextmanager
+def quick_unit() -> Iterator[Pipeline]:
     """One transaction of what a key press waits for."""
-    return work_unit(quick_engine)
+    notes: list[Note] = []
+    try:
+        with closing(quick_engine().raw_connection()) as resting:
+            wire = resting.info.get(_WIRE)
+            if wire is None:
+                assert isinstance(resting.driver_connection, psycopg.Connection)
+                wire = resting.info[_WIRE] = Wire(resting.driver_connection)
+            try:
+                with Pipeline(wire, notes) as unit:
+                    yield unit
+            except psycopg.Error as problem:
+                resting.invalidate(problem)
+                raise
+    finally:
+        if notes:
+            _write_down(notes, quick_unit)
 
 
-def afterwards(session: Session, statement: Executable) -> None:
-    """Have a statement done in a short transaction of its own once this one has ended, however it ends.
+def afterwards(unit: Unit, statement: LiteralString, values: Mapping[str, Any]) -> None:
+    """Have a statement done in a short transaction of its own once this one has ended, however it ends. It returns a row.
 
     For what is noted of a request whatever becomes of it. It holds no lock while the request works, and takes no second
     connection, for which requests could wait for each other.
     """
-    session.info.setdefault(_AFTERWARDS, []).append(statement)
+    notes = unit.notes if isinstance(unit, Pipeline) else unit.info.setdefault(_AFTERWARDS, [])
+    notes.append((statement, values))
 
 
-def _write_afterwards(session: Session) -> None:
+def _write_down(notes: Sequence[Note], a_unit: Callable[[], AbstractContextManager[Unit]]) -> None:
     """A database that went away meanwhile costs the note, not the request."""
     try:
-        for statement in session.info.pop(_AFTERWARDS):
-            session.execute(statement)
-        session.commit()
-    except SQLAlchemyError as problem:
-        session.rollback()
+        with a_unit() as unit:
+            for statement, values in notes:
+                fetch(unit, statement, values)
+    except (SQLAlchemyError, psycopg.Error) as problem:
         _log.warning("what was to be noted after a request is lost: %s", problem)
+
+
+def once_committed(unit: Unit, do: Callable[[], None]) -> None:
+    """Have something done when and if this transaction has been committed."""
+    waiting = unit.once_committed if isinstance(unit, Pipeline) else unit.info.setdefault(_ONCE_COMMITTED, [])
+    waiting.append(do)
+
+
+@event.listens_for(Session, "after_commit")
+def _after_commit(session: Session) -> None:
+    if _ONCE_COMMITTED in session.info and not session.in_nested_transaction():
+        for do in session.info.pop(_ONCE_COMMITTED):
+            do()
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _after_rollback(session: Session, previous: SessionTransaction) -> None:
+    if not previous.nested:
+        session.info.pop(_ONCE_COMMITTED, None)
 
 
 @contextmanager
@@ -172,16 +213,20 @@ def get_session() -> Iterator[Session]:
 
 
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+# The same for what is also called by hand, with whatever unit there is.
+UnitDep = Annotated[Unit, Depends(get_session, scope="function")]
 
 
-def fetch(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows of a statement, asked of the driver itself in the session's transaction; placeholders are `%(name)s`.
+def fetch(unit: Unit, statement: LiteralString, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a statement, asked of the driver itself in the unit's transaction; placeholders are `%(name)s`.
 
     For the few statements that somebody waits for after every key they press, where SQLAlchemy's own work would be more
-    than the driver's. A connection that breaks here is noticed by the rollback, as anywhere.
+    than the driver's. A session's connection that breaks here is noticed by the rollback, as anywhere.
     """
-    session.flush()  # as SQLAlchemy would: what is about to be written comes first
-    connection = session.connection().connection.driver_connection
+    if isinstance(unit, Pipeline):
+        return unit.ask(statement, values).rows()
+    unit.flush()  # as SQLAlchemy would: what is about to be written comes first
+    connection = unit.connection().connection.driver_connection
     assert isinstance(connection, psycopg.Connection)
     return connection.cursor(row_factory=dict_row).execute(statement, values).fetchall()
 

@@ -91,14 +91,14 @@ async def judge(request: Request) -> Response:
 
 def _judge(request: Request, place: _Place, order: JudgmentOrder) -> Response:
     key = request.headers.get("idempotency-key", "")
-    with quick_unit() as session:
-        person = program(session, request, "judge")
+    with quick_unit() as unit:
+        person = program(unit, request, "judge")
         stored = service.judge(
-            session, person, place.assignment_id, order.verdict(), key=key, duration_ms=order.duration_ms
+            unit, person, place.assignment_id, order.verdict(), key=key, duration_ms=order.duration_ms
         )
         answer: dict[str, Any] = {"judgment": stored.judgment}
         if place.and_next:
-            turn = claim(session, person.id, stored.project_id, is_locked=True)
+            turn = claim(unit, person.id, stored.project_id, is_locked=True)
             answer["next"] = shown(turn) if turn is not None else None
     return Response(orjson.dumps(answer), 200 if stored.replayed else 201, media_type="application/json")
 

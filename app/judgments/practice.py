@@ -5,16 +5,14 @@ which items are watched would take care with those alone.
 """
 
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from typing import Any, LiteralString
 
 from app.access import Person
+from app.db import Unit, fetch
 from app.errors import NotFound
 from app.judgments.words import answer
 from app.language import gettext as _
-from app.models import Assignment, Item, Judgment, Project, Prompt, Response
+from app.models import Project
 from app.preference import dense
 
 
@@ -31,37 +29,34 @@ class Feedback:
     responses: list[tuple[str, str]]
 
 
-def feedback(session: Session, person: Person, project: Project, judgment_id: int) -> Feedback:
-    found = session.execute(
-        select(Judgment, Assignment.shown_order, Item, Prompt.messages)
-        .join(Assignment, Assignment.id == Judgment.assignment_id)
-        .join(Item, Item.id == Judgment.item_id)
-        .join(Prompt, Prompt.id == Item.prompt_id)
-        .where(
-            Judgment.id == judgment_id,
-            Judgment.user_id == person.id,
-            Judgment.project_id == project.id,
-            ~Judgment.withdrawn,
-            Item.is_training,
-        )
-    ).one_or_none()
-    if found is None:
+_PRACTICE: LiteralString = """
+    SELECT outcome, tiers, strength, shown_order, coalesce(gold, '{}') AS gold, metadata, messages, ARRAY(
+        SELECT response.text FROM unnest(shown_order) WITH ORDINALITY AS shown (id, place)
+        JOIN response ON response.id = shown.id ORDER BY shown.place) AS texts
+    FROM judgment JOIN assignment ON assignment.id = judgment.assignment_id
+    JOIN item ON item.id = judgment.item_id JOIN prompt ON prompt.id = item.prompt_id
+    WHERE judgment.id = %(judgment_id)s AND judgment.user_id = %(person_id)s AND judgment.project_id = %(project_id)s
+    AND NOT withdrawn AND is_training
+"""
+
+
+def feedback(unit: Unit, person: Person, project: Project, judgment_id: int) -> Feedback:
+    asked = {"judgment_id": judgment_id, "person_id": person.id, "project_id": project.id}
+    found = fetch(unit, _PRACTICE, asked)
+    if not found:
         raise NotFound(_("there is no such practice of yours"))
-    judgment, shown_order, item, messages = found
-    rows = session.execute(select(Response.id, Response.text).where(Response.id.in_(shown_order)))
-    texts = {key: words for key, words in rows}  # noqa: C416 -- a Row is no tuple to mypy
-    shown = [str(key) for key in shown_order]
-    gold = item.gold or {}
-    right = gold.get("outcome", ""), gold.get("tiers") or {}
-    explanation = item.record_metadata.get("explanation")
+    (row,) = found
+    shown = [str(key) for key in row["shown_order"]]
+    right = row["gold"].get("outcome", ""), row["gold"].get("tiers") or {}
+    explanation = row["metadata"].get("explanation")
     return Feedback(
-        judgment_id=judgment.id,
-        is_right=agrees((judgment.outcome, judgment.tiers), right),
-        said=answer(judgment.outcome, judgment.tiers, shown, judgment.strength),
+        judgment_id=judgment_id,
+        is_right=agrees((row["outcome"], row["tiers"]), right),
+        said=answer(row["outcome"], row["tiers"], shown, row["strength"]),
         right=answer(*right, shown),
         explanation=explanation if isinstance(explanation, str) else "",
-        prompt=messages,
-        responses=[(str(key), texts[key]) for key in shown_order],
+        prompt=row["messages"],
+        responses=list(zip(shown, row["texts"], strict=True)),
     )
 
 

@@ -13,15 +13,14 @@ adds the one that it shows. Once `COUNTED_LEFT` of them were met, or `LOOKED_AT`
 import time
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from threading import Lock
 from typing import LiteralString
 
 from cachetools import LRUCache
-from sqlalchemy import event
-from sqlalchemy.orm import Session, SessionTransaction
 
 from app.access import Person
-from app.db import fetch
+from app.db import Unit, fetch, once_committed
 from app.models import Project
 
 COUNTED_LEFT = 1000
@@ -128,23 +127,22 @@ class _Around:
 _Whose = tuple[int, datetime, int]
 _remembered: LRUCache[_Whose, tuple[_Said, _Around]] = LRUCache(10_000)
 _one_at_a_time = Lock()
-_LEARNED = "progress"
 
 
-def progress(session: Session, person: Person, project: Project) -> Progress:
+def progress(unit: Unit, person: Person, project: Project) -> Progress:
     whose = (project.id, project.created_at, person.id)
     with _one_at_a_time:
         before, around = _remembered.get(whose, (_Said(), None))
     who = {"project_id": project.id, "person_id": person.id}
-    said = _said_since(session, who, before)
+    said = _said_since(unit, who, before)
     if around is None or not around.holds():
-        around = _look_around(session, who, said.turns)
-    session.info[_LEARNED] = whose, (said, around)
+        around = _look_around(unit, who, said.turns)
+    once_committed(unit, partial(_remember, whose, (said, around)))
     return Progress(said.in_all, said.today, around.left_after(said.turns), around.are_more, around.usual_s)
 
 
-def _said_since(session: Session, who: dict[str, int], before: _Said) -> _Said:
-    (row,) = fetch(session, _NEWER, who | {"newest": before.newest})
+def _said_since(unit: Unit, who: dict[str, int], before: _Said) -> _Said:
+    (row,) = fetch(unit, _NEWER, who | {"newest": before.newest})
     today = before.today if before.day == row["day"] else 0
     return _Said(
         newest=row["newest"],
@@ -155,21 +153,12 @@ def _said_since(session: Session, who: dict[str, int], before: _Said) -> _Said:
     )
 
 
-def _look_around(session: Session, who: dict[str, int], turns: int) -> _Around:
+def _look_around(unit: Unit, who: dict[str, int], turns: int) -> _Around:
     limits = {"most": COUNTED_LEFT, "looked_at": LOOKED_AT, "recent": RECENT, "fewest": FEWEST_FOR_A_MEDIAN}
-    (row,) = fetch(session, _AROUND, who | limits)
+    (row,) = fetch(unit, _AROUND, who | limits)
     return _Around(time.monotonic(), turns, **row)
 
 
-@event.listens_for(Session, "after_commit")
-def _remember(session: Session) -> None:
-    if _LEARNED in session.info and not session.in_nested_transaction():
-        whose, learned = session.info.pop(_LEARNED)
-        with _one_at_a_time:
-            _remembered[whose] = learned
-
-
-@event.listens_for(Session, "after_soft_rollback")
-def _forget(session: Session, previous: SessionTransaction) -> None:
-    if not previous.nested:
-        session.info.pop(_LEARNED, None)
+def _remember(whose: _Whose, learned: tuple[_Said, _Around]) -> None:
+    with _one_at_a_time:
+        _remembered[whose] = learned

@@ -6,16 +6,13 @@ None of them tells a known answer or a repeat from any other item: they look the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
-from sqlalchemy import exists, select
-from sqlalchemy.orm import Session
-
 from app.access import Person
-from app.db import fetch
+from app.db import Unit, fetch
 from app.kinds import Verdict
-from app.models import Assignment, Item, Judgment, Project
+from app.models import Judgment, Project
 
 # What was saved is shown back for this long: the next day it would be about an item that nobody remembers.
 STILL_FRESH = timedelta(hours=1)
@@ -54,9 +51,9 @@ _LAST = """
 """
 
 
-def last_judgment(session: Session, person: Person, project: Project) -> Last | None:
+def last_judgment(unit: Unit, person: Person, project: Project) -> Last | None:
     asked = {"project_id": project.id, "person_id": person.id, "fresh": STILL_FRESH}
-    for row in fetch(session, _LAST, asked):
+    for row in fetch(unit, _LAST, asked):
         return _in_order(row, project)
     return None
 
@@ -80,14 +77,18 @@ def _in_order(row: Mapping[str, Any], project: Project) -> Last:
     return Last(**{**row, **in_order})
 
 
-def taken_back(session: Session, last: Last) -> Verdict | None:
+_TAKEN_BACK = """
+    SELECT outcome, tiers, strength, comment, dimensions, skip_reason FROM judgment
+    WHERE assignment_id = %(assignment_id)s AND revision = %(revision)s AND NOT withdrawn
+"""
+
+
+def taken_back(unit: Unit, last: Last) -> Verdict | None:
     """What a withdrawal took back, for its form to be filled in again."""
-    before = session.scalars(
-        select(Judgment).where(
-            Judgment.assignment_id == last.assignment_id, Judgment.revision == last.revision - 1, ~Judgment.withdrawn
-        )
-    ).one_or_none()
-    return verdict_of(before) if before is not None else None
+    before = {"assignment_id": last.assignment_id, "revision": last.revision - 1}
+    for row in fetch(unit, _TAKEN_BACK, before):
+        return verdict_of(Judgment(**row))
+    return None
 
 
 def verdict_of(judgment: Judgment) -> Verdict:
@@ -106,19 +107,27 @@ def _by_id(tiers: dict[str, Any]) -> dict[UUID, int]:
     return {UUID(key): tier for key, tier in tiers.items()}
 
 
-def why_nothing_is_left(session: Session, person: Person, project: Project) -> Reason:
-    """Asked only when a claim came back empty. `ix_item_queue` answers what is open to all, `ix_item_reserved` the rest."""
-    if not session.scalar(select(exists().where(Item.project_id == project.id))):
-        return "empty"
-    still_open = (Item.project_id == project.id, Item.open_slots > 0, ~Item.set_aside)
-    open_to_all = exists().where(*still_open, Item.reserved_for.is_(None))
-    open_to_somebody = exists().where(*still_open, Item.reserved_for.is_not(None))
-    if session.scalar(select(open_to_all | open_to_somebody)):
-        return "all_yours"
-    leased = exists().where(
-        Assignment.project_id == project.id,
-        Assignment.state == "open",
-        Assignment.user_id != person.id,
-        Assignment.reason.not_in(("reserved", "gold", "training", "repeat")),  # these come back to nobody else
-    )
-    return "others_judge" if session.scalar(select(leased)) else "done"
+# `ix_item_queue` answers what is open to all, `ix_item_reserved` the rest. What is reserved, gold or a repeat comes back to
+# nobody else when whoever has it lets it go.
+_WHY: LiteralString = """
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT FROM item WHERE project_id = %(project_id)s) THEN 'empty'
+        WHEN EXISTS (
+            SELECT FROM item WHERE project_id = %(project_id)s AND open_slots > 0 AND NOT set_aside AND reserved_for IS NULL
+        ) OR EXISTS (
+            SELECT FROM item
+            WHERE project_id = %(project_id)s AND open_slots > 0 AND NOT set_aside AND reserved_for IS NOT NULL
+        ) THEN 'all_yours'
+        WHEN EXISTS (
+            SELECT FROM assignment WHERE project_id = %(project_id)s AND state = 'open' AND user_id <> %(person_id)s
+            AND reason NOT IN ('reserved', 'gold', 'training', 'repeat')
+        ) THEN 'others_judge'
+        ELSE 'done' END AS reason
+"""
+
+
+def why_nothing_is_left(unit: Unit, person: Person, project: Project) -> Reason:
+    """Asked only when a claim came back empty."""
+    (row,) = fetch(unit, _WHY, {"project_id": project.id, "person_id": person.id})
+    reason: Reason = row["reason"]
+    return reason

@@ -17,10 +17,9 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy.orm import Session
 
 from app.access import Person
-from app.db import fetch
+from app.db import Unit, fetch
 from app.errors import BadInput, Conflict, NotFound
 from app.judgments import statements
 from app.kinds import Asked, Kind, Verdict, kind_named
@@ -56,7 +55,7 @@ Read = Callable[[Kind, Sequence[UUID], Asked], Verdict]
 
 
 def judge(
-    session: Session,
+    unit: Unit,
     person: Person,
     assignment_id: int,
     verdict: Verdict | Read,
@@ -70,7 +69,7 @@ def judge(
     """
     who = _asking(person, key) | {"assignment_id": assignment_id}
     for _ in range(LOOKS):
-        turns = fetch(session, statements.LOOK, who)
+        turns = fetch(unit, statements.LOOK, who)
         if not turns or not person.reaches(turns[0]["project_id"]):
             raise NotFound(gettext("there is no such assignment of yours"))
         turn = turns[0]
@@ -83,12 +82,12 @@ def judge(
             raise Conflict(gettext("you have judged this item already; take that judgment back to judge it again"))
         checked = kind.check(said, turn["response_ids"], asked)
         written = who | turn | _written(checked, turn["state"]) | {"duration_ms": duration_ms}
-        for row in fetch(session, statements.STORE, written):
+        for row in fetch(unit, statements.STORE, written):
             return Stored(row["judgment"], turn["project_id"], turn["reason"], turn["shown_order"])
     raise Conflict(gettext("this item is being judged from several places at once; please try again"))
 
 
-def withdraw(session: Session, person: Person, judgment_id: int, *, key: str) -> Stored:
+def withdraw(unit: Unit, person: Person, judgment_id: int, *, key: str) -> Stored:
     """Undo: take a judgment back and open its turn again for the same person; `queue.claim` gives that turn next.
 
     A judgment that held no slot (a skip, or work beyond the number wanted) takes one if it can. Otherwise its turn is
@@ -97,7 +96,7 @@ def withdraw(session: Session, person: Person, judgment_id: int, *, key: str) ->
     """
     who = _asking(person, key) | {"judgment_id": judgment_id}
     for _ in range(LOOKS):
-        turns = fetch(session, statements.LOOK_BACK, who)
+        turns = fetch(unit, statements.LOOK_BACK, who)
         if not turns or not person.reaches(turns[0]["project_id"]):
             raise NotFound(gettext("there is no such judgment of yours"))
         turn = turns[0]
@@ -105,18 +104,18 @@ def withdraw(session: Session, person: Person, judgment_id: int, *, key: str) ->
             return Stored(_withdrawn(turn["before"]), turn["project_id"], replayed=True)
         if turn["reason"] == "training":
             raise Conflict(gettext("practice stays as it is: you have been shown the right answer"))
-        for row in fetch(session, statements.WITHDRAW, who):
+        for row in fetch(unit, statements.WITHDRAW, who):
             return Stored(row["judgment"], turn["project_id"])
     raise Conflict(gettext("this judgment was taken back or replaced already"))
 
 
 def revise(
-    session: Session, person: Person, judgment_id: int, verdict: Verdict, *, key: str, duration_ms: int | None = None
+    unit: Unit, person: Person, judgment_id: int, verdict: Verdict, *, key: str, duration_ms: int | None = None
 ) -> Stored:
     """Replace a judgment by another of the same turn: it is taken back and the turn judged again, in one transaction."""
     _asking(person, key)
-    taken_back = withdraw(session, person, judgment_id, key=_key_of_the_first_half(key))
-    return judge(session, person, taken_back.judgment["assignment"], verdict, key=key, duration_ms=duration_ms)
+    taken_back = withdraw(unit, person, judgment_id, key=_key_of_the_first_half(key))
+    return judge(unit, person, taken_back.judgment["assignment"], verdict, key=key, duration_ms=duration_ms)
 
 
 def _key_of_the_first_half(key: str) -> str:

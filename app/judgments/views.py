@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.access import Person, SignedIn, browser
-from app.db import SessionDep, quick_unit
+from app.db import SessionDep, Unit, quick_unit
 from app.direct import Direct, in_thread
 from app.errors import BadInput, Conflict, Mistake
 from app.forms import Fields, RowNumber, fields, row_number
@@ -87,7 +87,7 @@ class Done:
 
 def turn_page(
     request: Request,
-    session: SessionDep,
+    unit: Unit,
     person: Person,
     project: Project,
     *,
@@ -97,36 +97,36 @@ def turn_page(
 ) -> TurnPage:
     """The next turn; or, with `told`, how the last one went."""
     done = done or Done()
-    turn = None if told else claim(session, person.id, project.id, is_locked=done.is_locked)
-    last = done.last or queries.last_judgment(session, person, project)
+    turn = None if told else claim(unit, person.id, project.id, is_locked=done.is_locked)
+    last = done.last or queries.last_judgment(unit, person, project)
     return TurnPage(
         person=person,
         project=project,
         turn=turn,
         key=secrets.token_urlsafe(12),
-        progress=progress(session, person, project),
+        progress=progress(unit, person, project),
         last=last,
         saved=said(last) if last else "",
-        reason=None if turn or told else queries.why_nothing_is_left(session, person, project),
+        reason=None if turn or told else queries.why_nothing_is_left(unit, person, project),
         is_next=is_fragment_wanted(request) or done.mistake is not None,
         is_practice=turn is not None and turn.is_training,
         is_stacked=request.cookies.get(LAYOUT_COOKIE) == "stacked",
         stored=done.assignment_id,
         mistake=done.mistake,
-        entered=entered(session, project, turn, last, form or {}) if turn else {},
+        entered=entered(unit, project, turn, last, form or {}) if turn else {},
         feedback=told,
     )
 
 
 def entered(
-    session: SessionDep, project: Project, turn: Turn, last: queries.Last | None, form: Mapping[str, str]
+    unit: Unit, project: Project, turn: Turn, last: queries.Last | None, form: Mapping[str, str]
 ) -> Mapping[str, str]:
     """What a form shows filled in: what was refused about this turn, or what was just taken back."""
     if form.get("assignment") == str(turn.assignment_id):
         return form
     if last is None or not last.withdrawn or last.assignment_id != turn.assignment_id:
         return {}
-    verdict = queries.taken_back(session, last)
+    verdict = queries.taken_back(unit, last)
     return kind_named(project.kind).write(verdict, asked_by(project)) if verdict else {}
 
 
@@ -155,14 +155,14 @@ async def turn(request: Request) -> Response:
 
 
 def _turn(request: Request, slug: str, form: Mapping[str, str]) -> Response:
-    with quick_unit() as session:
-        person = browser(request, session)
-        project = project_to_read(session, person, slug)
+    with quick_unit() as unit:
+        person = browser(request, unit)
+        project = project_to_read(unit, person, slug)
         try:
-            done = store(session, person, project, form)
+            done = store(unit, person, project, form)
         except (BadInput, Conflict) as refusal:
             done = Done(mistake=refusal)
-        return next_turn(request, session, person, project, done, form)
+        return next_turn(request, unit, person, project, done, form)
 
 
 @router.post("/projects/{slug}/turns/{assignment_id}/renew", status_code=204)
@@ -191,7 +191,7 @@ def practice(request: Request, session: SessionDep, person: SignedIn, slug: str,
     return render(request, "judgments/judge.html", turn_page(request, session, person, project, told=told))
 
 
-def store(session: SessionDep, person: Person, project: Project, form: Mapping[str, str]) -> Done:
+def store(unit: Unit, person: Person, project: Project, form: Mapping[str, str]) -> Done:
     assignment_id = row_number(form, "assignment")
     looked = form.get("duration_ms", "")
     duration_ms = min(int(looked), LONGEST_LOOK_MS) if looked.isdecimal() and len(looked) < 12 else None
@@ -200,7 +200,7 @@ def store(session: SessionDep, person: Person, project: Project, form: Mapping[s
         return kind.read(form, response_ids, asked)
 
     key = form.get("key", "")
-    stored = service.judge(session, person, assignment_id, read, key=key, duration_ms=duration_ms)
+    stored = service.judge(unit, person, assignment_id, read, key=key, duration_ms=duration_ms)
     is_here, is_practice = stored.project_id == project.id, stored.reason == "training"
     is_new = is_here and not stored.replayed
     return Done(
@@ -213,12 +213,12 @@ def store(session: SessionDep, person: Person, project: Project, form: Mapping[s
 
 
 def next_turn(
-    request: Request, session: SessionDep, person: Person, project: Project, done: Done, form: Mapping[str, str]
+    request: Request, unit: Unit, person: Person, project: Project, done: Done, form: Mapping[str, str]
 ) -> Response:
     mistake = done.mistake
-    told = feedback(session, person, project, done.judgment_id) if done.is_practice and done.judgment_id else None
+    told = feedback(unit, person, project, done.judgment_id) if done.is_practice and done.judgment_id else None
     if is_fragment_wanted(request) or isinstance(mistake, BadInput):
-        page = turn_page(request, session, person, project, done=done, form=form if mistake else None, told=told)
+        page = turn_page(request, unit, person, project, done=done, form=form if mistake else None, told=told)
         template = "judgments/_turn.html" if is_fragment_wanted(request) else "judgments/judge.html"
         return render(request, template, page, status=mistake.status if isinstance(mistake, BadInput) else 200)
     path = f"practice/{told.judgment_id}" if told else "judge"

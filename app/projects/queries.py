@@ -21,7 +21,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.access import Person, within
-from app.db import among, fetch
+from app.db import Unit, among, fetch
 from app.errors import NotAllowed, NotFound
 from app.language import gettext as _
 from app.models import Assignment, Audit, Dataset, Item, Judgment, Membership, Preference, Project, User
@@ -84,10 +84,10 @@ _TO_READ: LiteralString = """
 """
 
 
-def project_to_read(session: Session, person: Person, slug: str) -> Project:
+def project_to_read(unit: Unit, person: Person, slug: str) -> Project:
     """`project_for` without SQLAlchemy's part, for what every key press waits for: no session keeps what changes in it."""
     asked = {"slug": slug, "sees_all": person.is_admin, "person_id": person.id}
-    for row in () if "\0" in slug else fetch(session, _TO_READ, asked):
+    for row in () if "\0" in slug else fetch(unit, _TO_READ, asked):
         if not person.reaches(row["id"]):
             break
         project = Project()

@@ -22,10 +22,10 @@ def next_turn(slug: str, request: Request) -> Response:
 
     The transaction is opened here and not by a dependency, which would cost a second trip to the thread pool.
     """
-    with quick_unit() as session:
-        person = program(session, request, "judge")
-        project = project_to_read(session, person, slug)
-        turn = claim(session, person.id, project.id)
+    with quick_unit() as unit:
+        person = program(unit, request, "judge")
+        project = project_to_read(unit, person, slug)
+        turn = claim(unit, person.id, project.id)
     if turn is None:
         return Response(status_code=204)
     return Response(orjson.dumps(shown(turn)), media_type="application/json")

@@ -50,7 +50,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access import Person
-from app.db import fetch
+from app.db import Unit, fetch
 from app.errors import Conflict, NotFound
 from app.language import gettext
 from app.models import Assignment
@@ -87,7 +87,7 @@ class Turn:
         return self.reason == "training"
 
 
-def claim(session: Session, person_id: int, project_id: int, *, is_locked: bool = False) -> Turn | None:
+def claim(unit: Unit, person_id: int, project_id: int, *, is_locked: bool = False) -> Turn | None:
     """The turn this person has in the project, its lease renewed, or else a new one; None when nothing is left.
 
     The caller has seen to it that the person may see the project. Judging has taken the lock already (`is_locked`).
@@ -95,17 +95,17 @@ def claim(session: Session, person_id: int, project_id: int, *, is_locked: bool 
     """
     who = {"project_id": project_id, "person_id": person_id}
     if not is_locked:
-        fetch(session, statements.LOCK, who)
+        fetch(unit, statements.LOCK, who)
     lots = {
         "start": _draw.random(),
         "gold": _draw.random(),
         "repeat": _draw.random(),
         "seed": _draw.getrandbits(SEED_BITS),
     }
-    turns = fetch(session, statements.QUICK_CLAIM, who | lots) or fetch(session, statements.CLAIM, who | lots)
+    turns = fetch(unit, statements.QUICK_CLAIM, who | lots) or fetch(unit, statements.CLAIM, who | lots)
     if not turns and lots["repeat"] < LARGEST_SHARE:
-        turns = fetch(session, statements.REPEAT, who | lots)
-        turns = turns or fetch(session, statements.CLAIM, who | lots | {"repeat": NO_REPEAT})
+        turns = fetch(unit, statements.REPEAT, who | lots)
+        turns = turns or fetch(unit, statements.CLAIM, who | lots | {"repeat": NO_REPEAT})
     return _turn(**turns[0]) if turns else None
 
 
