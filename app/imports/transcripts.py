@@ -1,7 +1,8 @@
 r"""Conversations: as lists of messages, and as the text transcripts of the first preference datasets. Pure.
 
 A transcript is "\n\nHuman: …\n\nAssistant: …" (Bai et al. 2022, arXiv:2204.05862). Only these two names at the start of
-a paragraph begin a turn, and spaces around a turn belong to the format, not to the words.
+a paragraph begin a turn, and spaces around a turn belong to the format, not to the words. Some copies have lost every second
+line break: where no paragraph begins with a name, lines do, if they take turns.
 """
 
 import re
@@ -16,6 +17,7 @@ ROLES = ("system", "user", "assistant", "tool")
 LONGEST_TEXT = 200_000
 MOST_MESSAGES = 500
 _TURN = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):")
+_LINE = re.compile(r"(?:\A\s*|\n)(Human|Assistant):")
 _SPEAKERS = {"Human": "user", "Assistant": "assistant"}
 # NUL and halves of surrogate pairs are not storable as text
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -65,10 +67,17 @@ def transcript(words: str) -> list[Message] | None:
     parts = _TURN.split(words)
     if len(parts) < 3 or parts[0].strip() or parts[1] != "Human":
         return None
+    if len(parts) == 3 and _take_turns(lines := _LINE.split(words)):
+        parts = lines
     return [
         {"role": _SPEAKERS[speaker], "content": said.strip()}
         for speaker, said in zip(parts[1::2], parts[2::2], strict=True)
     ]
+
+
+def _take_turns(parts: list[str]) -> bool:
+    names = parts[1::2]
+    return all(name == ("Human", "Assistant")[place % 2] for place, name in enumerate(names))
 
 
 def prompt_of_text(words: str) -> list[Message]:

@@ -22,6 +22,24 @@ def test_it_takes_a_transcript_apart():
     ]
 
 
+def test_it_takes_one_apart_that_has_lost_every_second_line_break():
+    assert transcript("Human: One?\nA line.\nAssistant: Two.\nHuman: Three?\nAssistant:") == [
+        user("One?\nA line."),
+        assistant("Two."),
+        user("Three?"),
+        assistant(""),
+    ]
+    assert prompt_of_text("Human: One?\nAssistant: Two.\nHuman: Three?\nAssistant:")[-1] == user("Three?")
+
+
+def test_names_on_lines_begin_turns_only_where_they_take_turns():
+    for words in (
+        "Human: Write a play.\nHuman: hello\nAssistant: hi",
+        "Human: Go on:\n\nAssistant: He said\nHuman: no",
+    ):
+        assert transcript(words) != transcript(words.replace("\n", "\n\n"))
+
+
 @pytest.mark.parametrize(
     "words",
     [

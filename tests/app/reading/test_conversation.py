@@ -28,3 +28,12 @@ def test_a_conversation_without_a_user_shows_its_last_turn() -> None:
 
 def test_a_long_message_is_known_as_one() -> None:
     assert [one.is_long for one in conversation(turns(("user", 9000))).latest] == [True]
+
+
+def test_turns_that_one_message_tells_stand_apart() -> None:
+    def shown(words: str) -> str:
+        return conversation([{"role": "user", "content": words}]).latest[0].content
+
+    assert shown("Human: a\n1. b\nAssistant: c\nUser: d") == "Human: a\n1. b\n\nAssistant: c\n\nUser: d"
+    for words in ("One\nAssistant: of many", "```\nHuman: a\nAssistant: b\n```", "Human: a\nb"):
+        assert shown(words) == words
