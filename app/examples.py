@@ -115,6 +115,7 @@ _RUN = {
     "cancel_requested_at": None,
     "waits": None,
     "diagnosis": None,
+    "mirrors": None,
 }
 _NEW_HOOK = {
     "url": "https://hooks.example.org/tiebreak",

@@ -15,17 +15,21 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, literal, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import work_unit
-from app.models import Dataset, Run, RunMetric
+from app.models import Dataset, Run, RunMetric, RunMirror
 from app.run_states import LIVE
 from app.settings import Mirror, get_settings, read_mirrors
 from worker.trackers import Mirrored, Step, Tracker, open_tracker
 
 EVERY_S = 2.0
+NOTED_EVERY_S = 10.0
 LONGEST_WAIT_S = 60.0
 """Between two tries to reach a server that does not answer."""
 PATIENCE_S = 60.0
@@ -43,6 +47,7 @@ class Stream:
         self.after = -1
         self.wait_s = 0.0
         self.is_lost = False
+        self.noted_at = 0.0
         self.patience_until: float | None = None
 
     def follow(self) -> bool:
@@ -58,6 +63,7 @@ class Stream:
                 if self.patience_until is not None:
                     if time.monotonic() > self.patience_until:
                         self._say(f"is given up, and has not got all of this run: {_line(problem)}")
+                        self._note("given up", _line(problem))
                         return False
                     time.sleep(EVERY_S)
 
@@ -82,6 +88,7 @@ class Stream:
         if is_last:
             self.tracker.end(state, _results(self.run_id))
         self._hear()
+        self._note("told" if is_last else "telling")
         return is_last
 
     def _hurry(self) -> None:
@@ -100,11 +107,34 @@ class Stream:
         traceback.print_exception(problem)
         if not self.is_lost:
             self._say(f"cannot be told about this run now, which goes on; it is tried again: {_line(problem)}")
+        self._note("lost", _line(problem))
         self.is_lost, self.tracker = True, None
         self.wait_s = min(max(2 * self.wait_s, EVERY_S), LONGEST_WAIT_S)
 
+    def _note(self, state: str, problem: str | None = None) -> None:
+        """For the run's page; one look in a few says again that all is well. A database that is away has not heard of it either."""
+        if state == "telling" and time.monotonic() - self.noted_at < NOTED_EVERY_S:
+            return
+        self.noted_at = time.monotonic()
+        with suppress(SQLAlchemyError):
+            note(self.run_id, self.fence, self.mirror, state, self.after + 1, problem)
+
     def _say(self, words: str) -> None:
         print(f"{time.strftime('%H:%M:%S')} mirror {self.mirror}: {words}", flush=True)  # noqa: T201 -- the run's log
+
+
+def note(run_id: int, fence: int | None, mirror: Mirror, state: str, step: int, problem: str | None) -> None:
+    """One statement, which writes nothing once another attempt has begun."""
+    told = {"target": str(mirror), "state": state, "step": step, "problem": problem}
+    mine = select(
+        Run.id, *(literal(value, RunMirror.__table__.c[name].type) for name, value in told.items()), func.now()
+    )
+    row = insert(RunMirror).from_select(
+        ["run_id", *told, "told_at"], mine.where(Run.id == run_id, or_(literal(fence).is_(None), Run.fence == fence))
+    )
+    new = {name: row.excluded[name] for name in ("state", "step", "problem", "told_at")}
+    with work_unit() as session:
+        session.execute(row.on_conflict_do_update(index_elements=["run_id", "target"], set_=new))
 
 
 def read_run(run_id: int) -> Mirrored:

@@ -26,6 +26,7 @@ from app.models.response import Response
 from app.models.run import Run
 from app.models.run_keep import RunKeep
 from app.models.run_metric import RunMetric
+from app.models.run_mirror import RunMirror
 from app.models.run_question import RunQuestion
 from app.models.run_sample import RunSample
 from app.models.run_share import RunShare
@@ -66,6 +67,7 @@ __all__ = [
     "Run",
     "RunKeep",
     "RunMetric",
+    "RunMirror",
     "RunQuestion",
     "RunSample",
     "RunShare",

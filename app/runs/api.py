@@ -17,6 +17,7 @@ from app.runs.diagnosis import Finding, diagnose
 from app.runs.labels import label_run
 from app.runs.listing import Filtered, runs_page
 from app.runs.measured import as_rows, measured, metrics, sampled
+from app.runs.mirrors import mirrors_of
 from app.runs.queries import Listed, listed_run, run_by_id
 from app.runs.service import order_run
 from app.runs.waiting import why_it_waits
@@ -59,9 +60,19 @@ class FindingAnswer(BaseModel):
     is_grave: bool
 
 
+class MirrorAnswer(BaseModel):
+    """A tracking server: `state` is telling, lost (it is tried again), told or given up, `step` how many steps it has."""
+
+    target: str
+    state: str
+    step: int
+    problem: str | None
+    told_at: datetime
+
+
 class RunAnswer(BaseModel):
-    """`waits` says what a queued run waits for; `diagnosis` is what looks wrong, the gravest first. Both are null where that was not looked
-    for, as in lists.
+    """`waits` says what a queued run waits for; `diagnosis` is what looks wrong, the gravest first; `mirrors` are the tracking servers that
+    are told about it. All are null where that was not looked for, as in lists.
     """
 
     id: int
@@ -91,6 +102,7 @@ class RunAnswer(BaseModel):
     finished_at: datetime | None
     cancel_requested_at: datetime | None
     diagnosis: list[FindingAnswer] | None
+    mirrors: list[MirrorAnswer] | None = None
 
 
 def answer(listed: Listed, findings: Sequence[Finding] | None = None, waits: str | None = None) -> RunAnswer:
@@ -162,11 +174,13 @@ def list_runs(
 
 @router.get("/runs/{run_id}")
 def show_run(run_id: int, person: MayReadAll, session: SessionDep) -> RunAnswer:
-    """Show a run with what it waits for and what looks wrong with it, if anything does."""
+    """Show a run with what it waits for, what looks wrong with it, and where it is mirrored to."""
     listed = listed_run(session, person, run_id)
     run = listed.run
     found = diagnose(run.method, run.settings, run.facts, run.results, sampled(session, run))
-    return answer(listed, found, why_it_waits(session, run))
+    told = answer(listed, found, why_it_waits(session, run))
+    told.mirrors = [MirrorAnswer.model_validate(one, from_attributes=True) for one in mirrors_of(session, run)]
+    return told
 
 
 @router.patch("/runs/{run_id}", operation_id="label_run")

@@ -12,19 +12,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.access import Admin, Person
 from app.charts import Chart
 from app.db import SessionDep
-from app.models import Run, RunWatch, User
+from app.models import Run, RunMirror, RunWatch, User
 from app.pages import Page, render
 from app.run_states import OVER
 from app.runs.curves import MAIN_NAMES, Look, Looking, charts
 from app.runs.diagnosis import Finding, diagnose
 from app.runs.form import words
 from app.runs.measured import measured, sampled
+from app.runs.mirrors import mirrors_in_words, mirrors_of
 from app.runs.queries import Listed, announced, listed_run, run_by_id
 from app.runs.results import Results, facts_in_words, results_in_words
 from app.runs.samples import Samples, samples_of
@@ -59,6 +60,7 @@ class RunPage(Page):
     facts: Sequence[tuple[str, str]]
     settings: Sequence[tuple[str, str]]
     usage: Facts
+    mirrors: Facts
     log: str
     ordered_by: str
 
@@ -66,8 +68,9 @@ class RunPage(Page):
 def standing_of(session: Session, run: Run) -> Standing:
     waits = why_it_waits(session, run)
     told_at = session.scalar(select(RunWatch.told_at).where(RunWatch.run_id == run.id))
+    mirrored_at = session.scalar(select(func.max(RunMirror.told_at)).where(RunMirror.run_id == run.id))
     shown = (run.state, run.stage, run.attempt, run.step, run.last_step_at, run.priority, waits)
-    version = hashlib.sha256(repr((shown, told_at)).encode()).hexdigest()[:16]
+    version = hashlib.sha256(repr((shown, told_at, mirrored_at)).encode()).hexdigest()[:16]
     return Standing(waits, version)
 
 
@@ -92,6 +95,7 @@ def run_page(session: Session, person: Person, run_id: int, look: Look) -> RunPa
         facts=facts_in_words({name: fact for name, fact in run.facts.items() if name != "settings"}),
         settings=settings_in_force(session, run),
         usage=of_process(watched.usage) if watched is not None else (),
+        mirrors=mirrors_in_words(mirrors_of(session, run)),
         log=watched.log if watched is not None else "",
         ordered_by=session.get_one(User, run.created_by).name,
     )

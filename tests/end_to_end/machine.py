@@ -83,8 +83,12 @@ class Machine:
 
 
 def until(is_so: Callable[[], bool], machines: list[Machine], patience_s: float = 400) -> None:
+    """A machine that is too busy to answer is asked again."""
     deadline = time.monotonic() + patience_s
-    while not is_so():
+    while True:
+        with suppress(httpx.TransportError):
+            if is_so():
+                return
         logs = "\n".join(machine.last_words() for machine in machines)
         assert time.monotonic() < deadline, f"it never came to that:\n{logs}"
         time.sleep(0.3)

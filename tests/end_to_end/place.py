@@ -36,8 +36,10 @@ from tests.end_to_end.servers import end, free_port
 
 STEPS, EACH = 12, 4
 """A run's length, and every how many steps it keeps its state."""
-PUBLISHING = 0
-"""The gate before a checkpoint's row; the others are before the row of the state after so many steps."""
+PUBLISHING, MEASURED, LOOKED = 0, 1_000_000, 2_000_000
+"""The gates before a checkpoint's row, before that of what was measured at the end, and, so many steps further, before what was measured midway;
+the others are before the row of the state after so many steps.
+"""
 PATIENCE_S = 240.0
 LEASE_S = 30
 """Longer than a busy machine may keep a supervisor from its beat."""
@@ -52,7 +54,9 @@ CREATE OR REPLACE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
     RETURN NEW;
 END $$;
 CREATE OR REPLACE TRIGGER gate BEFORE INSERT ON run_keep FOR EACH ROW EXECUTE FUNCTION wait_at_gate('0', 'step');
-CREATE OR REPLACE TRIGGER gate BEFORE INSERT ON checkpoint FOR EACH ROW EXECUTE FUNCTION wait_at_gate('0', 'none');
+CREATE OR REPLACE TRIGGER gate BEFORE INSERT ON checkpoint FOR EACH ROW EXECUTE FUNCTION wait_at_gate('{PUBLISHING}', 'none');
+CREATE OR REPLACE TRIGGER gate BEFORE INSERT ON run_test FOR EACH ROW EXECUTE FUNCTION wait_at_gate('{MEASURED}', 'none');
+CREATE OR REPLACE TRIGGER gate BEFORE INSERT ON run_metric FOR EACH ROW EXECUTE FUNCTION wait_at_gate('{LOOKED}', 'step');
 """
 
 
@@ -145,12 +149,13 @@ class Place:
     storage: Path
     port: int = field(default_factory=free_port)
     token: str = ""
+    lease_s: int = LEASE_S
 
     @property
     def environment(self) -> dict[str, str]:
         here = {"TIEBREAK_HOME": str(self.home), "PORT": str(self.port), "WEB_PROCESSES": "1", "PYTHONPATH": str(ROOT)}
         usual = {"PATH": os.environ["PATH"], "HOME": str(self.home), "OMP_NUM_THREADS": "1"}
-        return {**usual, "TRAINER_LEASE_S": str(LEASE_S), "STORAGE_URL": str(self.storage), **here}
+        return {**usual, "TRAINER_LEASE_S": str(self.lease_s), "STORAGE_URL": str(self.storage), **here}
 
     @contextmanager
     def up(self) -> Iterator[None]:

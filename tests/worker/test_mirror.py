@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from app import db
-from app.models import RunMetric, User
+from app.models import RunMetric, RunMirror, User
 from app.settings import Mirror
 from tests.ordered import change_run
 from tests.trained import make_run
@@ -189,3 +189,38 @@ def test_only_numbers_are_told(run_id: int, server: Server):
         session.add(RunMetric(run_id=run_id, step=0, values=values))
     assert follow(run_id, lambda: None)
     assert server.told == [(0, {"loss": 1.0, "rate": 0.5})]
+
+
+def noted(run_id: int) -> tuple[str, int, str | None]:
+    with db.work_unit() as session:
+        row = session.get_one(RunMirror, (run_id, str(HERE)))
+        return row.state, row.step, row.problem
+
+
+def test_the_page_of_the_run_is_told_how_far_it_is(run_id: int, server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(mirror, "NOTED_EVERY_S", 0.0)
+    monkeypatch.setattr(mirror, "PATIENCE_S", 0.0)
+    seen = []
+
+    def begin() -> None:
+        measure(run_id, 0, 2)
+        change_run(run_id, "step = 3")
+
+    def falls_silent() -> None:
+        seen.append(noted(run_id))
+        server.is_down = True
+        measure(run_id, 3, 4)
+        change_run(run_id, "step = 5")
+
+    assert not follow(run_id, begin, falls_silent, lambda: seen.append(noted(run_id)))
+    assert seen == [("telling", 3, None), ("lost", 3, "connection refused")]
+    assert noted(run_id) == ("given up", 3, "connection refused")
+    server.is_down = False
+    assert follow(run_id)
+    assert noted(run_id) == ("told", 5, None)
+
+
+def test_an_attempt_that_was_overtaken_notes_nothing(run_id: int):
+    mirror.note(run_id, 2, HERE, "told", 9, None)
+    with db.work_unit() as session:
+        assert session.get(RunMirror, (run_id, str(HERE))) is None
