@@ -81,8 +81,14 @@ def number(value: float) -> str:
     if isinstance(value, int) and 0 <= value < 1000:
         return str(value)  # as every language here writes it, and most numbers on a page are of these
     if isinstance(value, int) or float(value).is_integer():
-        return format_decimal(int(value), "#,##0", locale=language.locale())
+        return _in_thousands(int(value), language.language())
     return decimal(f"{value:.3g}") if abs(value) < 100 else number(round(value))
+
+
+@lru_cache(1000)
+def _in_thousands(whole: int, code: str) -> str:
+    """Round numbers come again and again: “at least 1,000 left” stands on most turns of a large project."""
+    return format_decimal(whole, "#,##0", locale=code)
 
 
 def decimal(digits: str) -> str:
@@ -162,7 +168,8 @@ def kept(macro: Macro, *values: object, **named: object) -> Markup:
 
 def words(message: str, /, **values: object) -> Markup:
     """What a template marked, in the language spoken here. Translations are trusted as templates are; values are escaped."""
-    return _trusted(language.language(), message) % values
+    code = language.language()
+    return _trusted(code, message) % values if values else _plain(code, message)
 
 
 def words_for_number(one: str, many: str, n: int, /, **values: object) -> Markup:
@@ -173,6 +180,12 @@ def words_for_number(one: str, many: str, n: int, /, **values: object) -> Markup
 def _trusted(code: str, message: str) -> Markup:
     del code  # it is part of what is remembered
     return Markup(gettext(message))  # noqa: S704 -- as above
+
+
+@lru_cache(4096)
+def _plain(code: str, message: str) -> Markup:
+    """With nothing to fill in, most words of a page; a per cent sign is spelt twice as everywhere."""
+    return _trusted(code, message) % {}
 
 
 class _Templates(Environment):

@@ -7,6 +7,7 @@ the lines that differ; where even that would take long, those lines are marked a
 """
 
 import re
+import string
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ MOST_MATCHES = 200_000
 MOST_LOOKS = 4_000_000
 # A word with the space behind it, or a sign; in Chinese and Japanese, where nothing parts the words, a character.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]\s*|[^\W\u3040-\u30ff\u3400-\u9fff]+\s*|[^\w\s]\s*|\s+")
+_LETTERS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
+_SIGNS_AS_SPACE = str.maketrans(dict.fromkeys(set(string.punctuation) - {"_"}, " "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def are_alike(texts: Sequence[str]) -> bool:
     """Whether two texts share most of their words, in any order, and are not the same."""
     if len(texts) != 2 or texts[0] == texts[1] or max(map(len, texts)) > 8 * LONGEST_ALIKE:
         return False
-    left, right = map(_words, texts)
+    left, right = map(_bare_words, texts)
     n = len(left) + len(right)
     if not 2 * FEWEST_WORDS <= n <= 2 * LONGEST_ALIKE:
         return False
@@ -90,6 +93,11 @@ class _Patient(SequenceMatcher[str]):
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text)
+
+
+def _bare_words(text: str) -> list[str]:
+    """Without the signs and the space between them. Every pair that is shown waits for this: ASCII takes a quarter of the time."""
+    return text.translate(_SIGNS_AS_SPACE).split() if text.isascii() else _LETTERS.findall(text)
 
 
 def _is_quick(left: Sequence[str], right: Sequence[str]) -> bool:

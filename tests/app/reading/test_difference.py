@@ -43,6 +43,8 @@ def test_both_texts_are_shown_whole(left: str, right: str) -> None:
     ("texts", "alike"),
     [
         ([WORDS, WORDS.replace("morning", "evening")], True),
+        ([WORDS, WORDS.replace(",", ";").replace(" ", "\n")], True),
+        (["早上给植物浇水，要浇在根部。", "晚上给植物浇水，要浇在根部。"], True),
         ([WORDS, WORDS], False),
         ([WORDS, "Something else that has nothing to do with it at all."], False),
         (["Yes.", "Yes!"], False),
