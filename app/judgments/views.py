@@ -18,7 +18,7 @@ from app.access import Person, SignedIn, browser
 from app.db import SessionDep, Unit, quick_unit
 from app.direct import Direct, in_thread
 from app.errors import BadInput, Conflict, Mistake
-from app.forms import Fields, RowNumber, fields, row_number
+from app.forms import Fields, RowNumber, quick_fields, row_number
 from app.judgments import queries, service
 from app.judgments.practice import Feedback, feedback
 from app.judgments.progress import Progress, progress
@@ -151,7 +151,7 @@ async def turn(request: Request) -> Response:
     Every key press waits for this, so it is `Direct`, and the transaction is opened where it is needed: dependencies
     would cost three more trips to the thread pool.
     """
-    return await in_thread(_turn, request, request.path_params["slug"], await fields(request))
+    return await in_thread(_turn, request, request.path_params["slug"], await quick_fields(request))
 
 
 def _turn(request: Request, slug: str, form: Mapping[str, str]) -> Response:
