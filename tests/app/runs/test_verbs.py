@@ -133,6 +133,17 @@ def test_programs_resume_and_extend(ada_api: TestClient):
     assert ada_api.post(f"/api/v1/runs/{failed.id}/extend", json={"steps": -1}).status_code == 422
 
 
+def test_a_run_that_was_ordered_with_few_settings_counts_epochs(ada_browser: TestClient):
+    """As the starter is, by the first start."""
+    with db.work_unit() as session:
+        run = make_run(session, state="finished", settings={"epochs": 3})
+        keep(session, run)
+    assert "More epochs" in ada_browser.get(f"/runs/{run.id}").text
+    ada_browser.post(f"/runs/{run.id}/extend", data={"more": "2"})
+    with db.work_unit() as session:
+        assert session.get_one(Run, run.id).settings == {"epochs": 5}
+
+
 def test_people_resume_and_extend_with_and_without_htmx(ada_browser: TestClient):
     with db.work_unit() as session:
         failed, finished = make_run(session, state="failed"), make_run(session, state="finished", step=40)
