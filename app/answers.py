@@ -17,10 +17,11 @@ from starlette.types import Receive, Scope, Send
 from app.errors import Away, BadInput, Mistake, NotAllowed, NotFound, NotSignedIn
 from app.language import gettext as _
 from app.pages import Page, is_fragment_wanted, render
-from app.storage import FAILURES, is_full
+from app.storage import FAILURES, in_words, is_full
 from app.tables import TablesDiffer, demand_fitting
 
 FOR_PROGRAMS = ("/api/", "/metrics")
+MOST_ERRORS = 100
 _log = logging.getLogger(__name__)
 
 
@@ -93,7 +94,7 @@ def answer_bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = [
         {"field": ".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]), "message": one["msg"]}
-        for one in error.errors()
+        for one in error.errors()[:MOST_ERRORS]
     ]
     first = found[0]
     words = f"{first['field']}: {first['message']}"
@@ -140,7 +141,7 @@ def answer_unknown_tables(request: Request, error: Exception) -> Response:
 
 def answer_storage_error(request: Request, error: Exception) -> Response:
     """The disk is full or S3 is away: nothing was committed, and whoever runs this server must see to it."""
-    _log.error("the storage failed in %s %s", request.method, request.url.path, exc_info=error)
+    _log.error("the storage failed in %s %s: %s", request.method, request.url.path, in_words(error), exc_info=error)
     words = _("there is no room left for files; nothing was stored. Whoever runs this server must make some")
     if not is_full(error):
         words = _(

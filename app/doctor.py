@@ -18,7 +18,7 @@ from app.health import Ill, database, tables
 from app.models import Trainer
 from app.runs.queries import live_trainers
 from app.settings import get_settings
-from app.storage import storage, store_file
+from app.storage import in_words, storage, store_file
 
 FREE_GIB = 2.0
 CLOCKS_APART_S = 2.0
@@ -42,8 +42,8 @@ def examine() -> Iterator[Finding]:
         except Ill as problem:
             yield Finding(what, well=False, words=str(problem))
         except Exception as problem:  # noqa: BLE001 -- whatever it is, the next check is still worth making
-            said = next(iter(str(problem).strip().splitlines()), type(problem).__name__)
-            yield Finding(what, well=False, words=f"{said}: {advice}")
+            said = in_words(problem)
+            yield Finding(what, well=False, words=said if said.endswith(".)") else f"{said}: {advice}")
 
 
 def _clock() -> str:

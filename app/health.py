@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from app import tables as versions
 from app.db import work_unit
-from app.storage import storage
+from app.storage import in_words, storage
 
 LOOK_AGAIN_S = 1.0
 router = APIRouter(include_in_schema=False)
@@ -66,7 +66,7 @@ def _state(name: str, check: Callable[[], str]) -> str:
     try:
         check()
     except Exception as problem:  # noqa: BLE001 -- whatever it is, this process is not ready, and its log says why
-        _log.warning("not ready: %s: %s", name, problem)
+        _log.warning("not ready: %s: %s", name, in_words(problem))
         return "not ready"
     return "ok"
 

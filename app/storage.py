@@ -16,7 +16,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -27,6 +27,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from app.errors import NotFound
+from app.s3_words import words_of_s3
 from app.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ CHUNK_BYTES = 1 << 20
 LONGEST_PART_BYTES = 255
 LONGEST_NAME_BYTES = 1024
 FAILURES = (OSError, BaseError)
+RIGHTS = "s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """A disk, a quota, a limit on the size of a file."""
 
@@ -154,8 +156,10 @@ class S3:
         return sorted(obstore.list_with_delimiter(self.store, checked(prefix) + "/")["common_prefixes"])
 
     def reach(self) -> None:
-        with suppress(FileNotFoundError):  # a bucket that says so is one that answers
-            obstore.head(self.impatient, "there-is-no-such-file")
+        for _ in obstore.list(
+            self.impatient, "there-is-no-such-folder/"
+        ):  # a bucket that is not there says so to this alone
+            pass
 
 
 def _chunks(data: Any, start: int, end: int | None) -> Iterator[bytes]:
@@ -203,6 +207,17 @@ def is_full(problem: BaseException) -> bool:
     """Whether there was no room for a file. Libraries written in Rust tell the system's number in words alone."""
     number = getattr(problem, "errno", None) or next(iter(re.findall(r"os error (\d+)", str(problem))), 0)
     return int(number) in FULL
+
+
+def in_words(problem: BaseException) -> str:
+    """What is wrong with the storage and how to mend it, for whoever runs this server, in one line."""
+    said = str(problem).strip()
+    place = get_settings().storage
+    if place.startswith("s3://") and isinstance(problem, FAILURES):
+        bucket = place.removeprefix("s3://").partition("/")[0]
+        if words := words_of_s3(said, bucket=bucket, rights=RIGHTS):
+            return f"{words} (STORAGE_URL, S3_ENDPOINT and the AWS_ variables say where and with which keys.)"
+    return next(iter(said.splitlines()), type(problem).__name__)
 
 
 def missing(name: str) -> NotFound:

@@ -17,11 +17,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from obstore.exceptions import BaseError
 from safetensors import SafetensorError
 
 from app.errors import BadInput, Mistake
 from app.models import Dataset, Run
-from app.storage import FAILURES, Corrupt, NoRoom, Stored, fetch, is_full
+from app.storage import FAILURES, Corrupt, NoRoom, Stored, fetch, in_words, is_full
 from worker import exits, processes
 from worker.announce import device_in_words, processor_in_words, versions
 from worker.away import hold_no_row_for_long
@@ -251,6 +252,8 @@ def of_files(report: Report, problem: Exception) -> str:
         return f"{problem.strerror} Make room there, then {resume}"
     if is_full(problem):
         return f"There is no room left for the run's files: {problem}. Make room on the trainer's disk or in storage, then {resume}"
+    if isinstance(problem, BaseError):
+        return f"A file could not be read or written: {in_words(problem)} Then {resume}"
     return f"A file could not be read or written: {problem}. Look at the disk of the trainer's machine, then {resume}"
 
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
 from starlette.datastructures import FormData
 
 from app.db import SessionDep
+from app.direct import read_json
 from app.download_counts import downloads, lately
 from app.hub.asking import Reader, Somebody
 from app.hub.commits import NAMESPACE, Kind, entries, named_entries
@@ -124,13 +126,16 @@ def tree(
     return found
 
 
+class _Wanted(BaseModel):
+    paths: list[str]
+    expand: bool = False
+
+
 async def _wanted(request: Request) -> tuple[list[str], bool]:
     """The Python client sends a form, the JavaScript one JSON."""
     if request.headers.get("content-type", "").startswith("application/json"):
-        body = await request.json()
-        if not isinstance(body, dict) or not isinstance(body.get("paths"), list):
-            raise Refused(400, "paths: a list is wanted")
-        return [str(path) for path in body["paths"]], bool(body.get("expand"))
+        told = read_json(_Wanted, await request.body())
+        return told.paths, told.expand
     form: FormData = await request.form()
     return [str(path) for path in form.getlist("paths")], str(form.get("expand")).lower() == "true"
 

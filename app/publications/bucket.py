@@ -15,7 +15,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from app.publications.content import Content
@@ -23,6 +23,7 @@ from app.publications.outcome import Arrived, Failure, Passing
 from app.publications.places import S3Secret, address_of_s3
 from app.publications.progress import Progress, Stopped
 from app.publications.reading import chunks_of
+from app.s3_words import words_of_s3
 from app.storage import Corrupt, Storage, Stored, verified
 
 if TYPE_CHECKING:
@@ -31,16 +32,7 @@ if TYPE_CHECKING:
 PART_BYTES = 8 << 20
 MOST_PARTS = 9_000  # S3 takes 10,000
 SUM = "sha256"
-_WORDS = {
-    "InvalidAccessKeyId": "S3 does not know this access key. It is mistyped, or was taken back.",
-    "SignatureDoesNotMatch": "The secret does not belong to this access key. Copy both once more.",
-    "ExpiredToken": "These keys have run out. Make new ones, and try again.",
-    "InvalidToken": "S3 does not accept the session token that came with these keys.",
-    "AccessDenied": "S3 lets these keys not do this in {bucket}: they need s3:GetObject, s3:PutObject and s3:AbortMultipartUpload there.",
-    "NoSuchBucket": "There is no bucket {bucket}. Make it first, or look at its spelling.",
-    "PermanentRedirect": "The bucket {bucket} is in another region. Name that one.",
-    "AuthorizationHeaderMalformed": "The bucket {bucket} is in another region. Name that one.",
-}
+RIGHTS = "s3:GetObject, s3:PutObject and s3:AbortMultipartUpload"
 _PASSING = re.compile(r"status code: (408|429|5\d\d)|<Code>(SlowDown|InternalError|RequestTimeout)|HTTP error")
 
 
@@ -100,6 +92,10 @@ class ToBucket:
             return False
         except (PermissionDeniedError, UnauthenticatedError):
             return None
+        except GenericError as refusal:
+            if "status code: 400" in str(refusal):  # the answer to a write says why
+                return None
+            raise
         return found.meta["size"] == file.size and found.attributes.get(SUM) == file.sha256
 
 
@@ -138,12 +134,8 @@ def in_words(bucket: str) -> Iterator[None]:
 
 
 def _outcome(said: str, bucket: str) -> Failure:
-    code = re.search(r"<Code>(\w+)</Code>", said)
-    if code and code[1] in _WORDS:
-        return Failure(_WORDS[code[1]].format(bucket=bucket))
     first = said.partition("\n\nDebug source")[0]
+    words = words_of_s3(said, bucket=bucket, rights=RIGHTS)
     if _PASSING.search(first):
-        return Passing(f"S3 is busy or cannot be reached: {first}")
-    if "403" in first:
-        return Failure(_WORDS["AccessDenied"].format(bucket=bucket))
-    return Failure(f"S3 refused: {first}")
+        return Passing(f"S3 is busy or cannot be reached: {words or first}")
+    return Failure(words or f"S3 refused: {first}")
