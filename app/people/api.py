@@ -122,10 +122,9 @@ def list_people(_: MayRunPlace, session: SessionDep, paging: Paging) -> list[Per
 @once
 def add_person(new: NewPerson, person: MayRunPlace, session: SessionDep, response: Response) -> PersonWithPassword:
     """Make an account; 409 when the address has one. Inviting by a link lets people choose their own password."""
-    del person
-    password = service.add_user(session, new.email, role=new.role, name=new.name, password=new.password)
+    password = service.add_user(session, new.email, role=new.role, name=new.name, password=new.password, by=person.id)
     if new.project is not None:
-        service.add_member(session, new.email, new.project)
+        service.add_member(session, new.email, new.project, by=person.id)
     shown_once(response)
     account = queries.account(session, service.user_by_email(session, new.email).id)
     return PersonWithPassword(**answer(account.user, account.projects).model_dump(), password=password)
@@ -156,9 +155,8 @@ def set_password(
     user_id: RowNumber, new: NewPassword, person: MayRunPlace, session: SessionDep, response: Response
 ) -> PersonWithPassword:
     """Give somebody a new password, told this once, and sign them out everywhere."""
-    del person
     account = queries.account(session, user_id)
-    password = service.set_password(session, account.user.email or "", new.password)
+    password = service.set_password(session, account.user.email or "", new.password, by=person.id)
     shown_once(response)
     return PersonWithPassword(**answer(account.user, account.projects).model_dump(), password=password)
 

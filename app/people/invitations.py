@@ -106,7 +106,7 @@ def accept_as_new(session: Session, secret: str, *, email: str, name: str, passw
     if not name.strip():
         raise BadInput(_("please say what others should call you"), field="name")
     role = "admin" if found.invitation.role == "admin" else "annotator"
-    service.add_user(session, email, role=role, name=name, password=password)
+    service.add_user(session, email, role=role, name=name, password=password, by_themselves=True)
     user = service.user_by_email(session, email)
     _take(session, found, user)
     return user

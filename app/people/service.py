@@ -52,8 +52,17 @@ def new_password() -> str:
     return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(4))
 
 
-def add_user(session: Session, email: str, *, role: str, name: str = "", password: str | None = None) -> str:
-    """Add somebody who can sign in; returns their password, made up when none is given."""
+def add_user(
+    session: Session,
+    email: str,
+    *,
+    role: str,
+    name: str = "",
+    password: str | None = None,
+    by: int | None = None,
+    by_themselves: bool = False,
+) -> str:
+    """Add somebody who can sign in; returns their password, made up when none is given. `by` is nobody for a command line."""
     email = clean_email(email)
     if role not in ROLES:
         raise BadInput(
@@ -71,17 +80,18 @@ def add_user(session: Session, email: str, *, role: str, name: str = "", passwor
     added = session.execute(insert(User).values(values).on_conflict_do_nothing().returning(User.id)).scalar()
     if added is None:
         raise Conflict(_("there is an account for %(email)s already", email=email), field="email")
-    session.add(Audit(user_id=added, action="user.added", subject=email, detail={"role": role}))
+    who = added if by_themselves else by
+    session.add(Audit(user_id=who, action="user.added", subject=email, detail={"role": role}))
     return password
 
 
-def set_password(session: Session, email: str, password: str | None = None) -> str:
+def set_password(session: Session, email: str, password: str | None = None, *, by: int | None = None) -> str:
     """Give somebody a new password and sign them out everywhere; returns the password."""
     user = user_by_email(session, email)
     password = password if password is not None else new_password()
     user.password_hash = hash_password(_long_enough(password))
     session.execute(delete(BrowserSession).where(BrowserSession.user_id == user.id))
-    session.add(Audit(user_id=user.id, action="user.password_set", subject=user.email or "", detail={}))
+    session.add(Audit(user_id=by, action="user.password_set", subject=user.email or "", detail={}))
     return password
 
 
@@ -154,14 +164,14 @@ def join(session: Session, user_id: int, project_id: int, role: str = "annotator
     session.execute(joined if role == "manager" else joined.on_conflict_do_nothing())
 
 
-def add_member(session: Session, email: str, slug: str, role: str = "annotator") -> None:
+def add_member(session: Session, email: str, slug: str, role: str = "annotator", *, by: int | None = None) -> None:
     user = user_by_email(session, email)
     project_id = session.scalar(select(Project.id).where(Project.slug == slug))
     if project_id is None:
         raise NotFound(_("there is no project “%(slug)s”", slug=slug), field="project")
     join(session, user.id, project_id, role)
-    detail = {"user": user.id, "role": role}
-    session.add(Audit(user_id=user.id, action="member.added", subject=slug, detail=detail))
+    detail = {"user": user.id, "name": user.name, "role": role}
+    session.add(Audit(user_id=by, action="member.added", subject=slug, detail=detail))
 
 
 def end_turns(session: Session, user_id: int, project_id: int | None = None) -> None:
@@ -184,7 +194,7 @@ def disable(session: Session, email: str, *, by: int | None = None) -> User:
         session.execute(delete(BrowserSession).where(BrowserSession.user_id == user.id))
         end_turns(session, user.id)
         revoke_links_of(session, user.id)
-        session.add(Audit(user_id=by or user.id, action="user.disabled", subject=user.email or "", detail={}))
+        session.add(Audit(user_id=by, action="user.disabled", subject=user.email or "", detail={}))
     return user
 
 
@@ -192,7 +202,7 @@ def enable(session: Session, email: str, *, by: int | None = None) -> User:
     user = user_by_email(session, email)
     if user.disabled_at is not None:
         user.disabled_at = None
-        session.add(Audit(user_id=by or user.id, action="user.enabled", subject=user.email or "", detail={}))
+        session.add(Audit(user_id=by, action="user.enabled", subject=user.email or "", detail={}))
     return user
 
 

@@ -147,12 +147,12 @@ def add_person(
     project: Annotated[str, Form()] = "",
 ) -> Response:
     try:
-        password = service.add_user(session, email, role=role, name=name)
+        password = service.add_user(session, email, role=role, name=name, by=person.id)
     except (BadInput, Conflict) as mistake:
         page = people_page(session, person, mistake=mistake, email=email, name=name, role=role, project=project)
         return render(request, "people/people.html", page, status=422)
     if project:
-        service.add_member(session, email, project)
+        service.add_member(session, email, project, by=person.id)
     page = people_page(session, person, password=password, password_of=service.clean_email(email))
     return shown_once(render(request, "people/people.html", page))
 
@@ -161,17 +161,17 @@ def add_person(
 def add_member(
     request: Request,
     session: SessionDep,
-    _admin: Admin,
+    person: Admin,
     email: Annotated[str, Form()],
     project: Annotated[str, Form()],
 ) -> Response:
-    service.add_member(session, email, project)
+    service.add_member(session, email, project, by=person.id)
     return go_to(request, "/people", notice=_("%(who)s is now in “%(project)s”.", who=email, project=project))
 
 
 @router.post("/people/passwords")
 def new_password(request: Request, session: SessionDep, person: Admin, email: Annotated[str, Form()]) -> Response:
-    password = service.set_password(session, email)
+    password = service.set_password(session, email, by=person.id)
     page = people_page(session, person, password=password, password_of=email)
     return shown_once(render(request, "people/people.html", page))
 

@@ -4,7 +4,9 @@ from fastapi.testclient import TestClient
 
 from app import db
 from app.models import Audit, User
+from app.people import service as people
 from tests.conftest import token_client
+from tests.queued import queued
 
 AUDIT = "/api/v1/audit"
 
@@ -22,6 +24,20 @@ def test_an_admin_reads_what_was_done_newest_first_and_page_by_page(ada: User, a
     assert [(one["action"], one["user_name"]) for one in first.json()] == [("user.added", None), ("run.ordered", "Ada")]
     rest = ada_api.get(first.links["next"]["url"]).json()
     assert [one["action"] for one in rest] == ["token.made"]
+
+
+def test_what_is_done_to_people_is_told_of_whoever_did_it(ada: User, ben: User, ada_browser: TestClient):
+    queued(items=0)
+    ada_browser.post("/people", data={"email": "cy@example.org", "role": "annotator", "project": "words"})
+    for path in ("passwords", "disable", "enable"):
+        ada_browser.post(f"/people/{path}", data={"email": "ben@example.org"})
+    with db.work_unit() as session:
+        people.add_user(session, "dan@example.org", role="annotator")
+        people.disable(session, "ben@example.org")
+    page = ada_browser.get(AUDIT).json()
+    told = [(one["action"], one["user_name"]) for one in reversed(page)]
+    actions = ("user.added", "member.added", "user.password_set", "user.disabled", "user.enabled")
+    assert told == [(action, "Ada") for action in actions] + [("user.added", None), ("user.disabled", None)]
 
 
 def test_it_is_filtered_by_action_subject_person_and_time(ada: User, ben: User, ada_api: TestClient):

@@ -25,6 +25,7 @@ from tests.conftest import signed_in, token_client
 from tests.contracts import test_every_route
 from tests.contracts.test_every_route import BROWSERS, LIBRARIES, OPEN_PAGES, PROGRAMS, Place
 from tests.serving import served
+from tests.trained import make_trainer
 
 place = test_every_route.place
 JSON = "application/json"
@@ -115,6 +116,13 @@ HOSTILE_HEADERS = (
     b"tiebreak_session=\xff; =;;",
     b",;=",
 )
+
+
+@pytest.fixture(autouse=True)
+def _trainer(place: Place) -> None:
+    """One that lives for as long as any test takes, so that orders come as far as their values."""
+    with db.work_unit() as session:
+        make_trainer(session, seen_s_ago=-3600)
 
 
 def writing(place: Place) -> Iterator[tuple[str, str, str]]:
