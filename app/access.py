@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import BoundedSemaphore
-from typing import Annotated
+from typing import Annotated, LiteralString
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -127,7 +127,7 @@ def forget_ended_sessions(session: Session) -> int:
     return len(session.scalars(ended).all())
 
 
-_COOKIE = """
+PERSON_OF_COOKIE: LiteralString = """
     SELECT "user".id, "user".name, "user".role, "user".language,
         EXISTS (SELECT FROM membership WHERE user_id = "user".id AND membership.role = 'manager') AS leads
     FROM browser_session JOIN "user" ON "user".id = browser_session.user_id
@@ -136,7 +136,7 @@ _COOKIE = """
 
 
 def person_of_cookie(unit: Unit, secret: str) -> Person | None:
-    for row in fetch(unit, _COOKIE, {"token_hash": hashed(secret)}):
+    for row in fetch(unit, PERSON_OF_COOKIE, {"token_hash": hashed(secret)}):
         return Person(**row)
     return None
 
@@ -183,7 +183,11 @@ def person_of_token(unit: Unit, authorization: str) -> Person | None:
 
 
 def browser(request: Request, unit: UnitDep) -> Person:
-    person = person_of_cookie(unit, request.cookies.get(COOKIE, ""))
+    return welcome(request, person_of_cookie(unit, request.cookies.get(COOKIE, "")))
+
+
+def welcome(request: Request, person: Person | None) -> Person:
+    """From here on the request is this person's, and answered in their language. Raises NotSignedIn for nobody."""
     if person is None:
         raise NotSignedIn(gettext("sign in to see this page"))
     request.state.person = person  # so that a mistake's page keeps the places they may go to

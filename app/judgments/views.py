@@ -14,7 +14,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from app.access import Person, SignedIn, browser
+from app.access import Person, SignedIn
 from app.db import SessionDep, Unit, quick_unit
 from app.direct import Direct, in_thread
 from app.errors import BadInput, Conflict, Mistake
@@ -27,7 +27,8 @@ from app.judgments.words import LABELS, said, skip_reasons
 from app.kinds import Asked, Kind, Verdict, asked_by, kind_named
 from app.models import Project
 from app.pages import Page, go_to, is_fragment_wanted, render
-from app.projects.queries import project_for, project_to_read
+from app.projects.queries import project_for
+from app.projects.quick import browser_and_project
 from app.queue.service import Turn, claim, renew
 from app.settings import get_settings
 
@@ -156,8 +157,7 @@ async def turn(request: Request) -> Response:
 
 def _turn(request: Request, slug: str, form: Mapping[str, str]) -> Response:
     with quick_unit() as unit:
-        person = browser(request, unit)
-        project = project_to_read(unit, person, slug)
+        person, project = browser_and_project(request, unit, slug)
         try:
             done = store(unit, person, project, form)
         except (BadInput, Conflict) as refusal:

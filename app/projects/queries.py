@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import LiteralString
 
 from sqlalchemy import (
     BindParameter,
@@ -18,10 +17,9 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
-from sqlalchemy.orm.attributes import set_committed_value
 
 from app.access import Person, within
-from app.db import Unit, among, fetch
+from app.db import among
 from app.errors import NotAllowed, NotFound
 from app.language import gettext as _
 from app.models import Assignment, Audit, Dataset, Item, Judgment, Membership, Preference, Project, User
@@ -74,30 +72,11 @@ def project_for(session: Session, person: Person, slug: str) -> Project:
     # Postgres refuses a NUL even in a question, and an address may hold one
     found = None if "\0" in slug else session.scalars(asked, {"slug": slug, **values}).one_or_none()
     if found is None or not person.reaches(found.id):
-        raise _no_such_project(slug)
+        raise no_such_project(slug)
     return found
 
 
-_TO_READ: LiteralString = """
-    SELECT project.* FROM project WHERE slug = %(slug)s AND (%(sees_all)s OR EXISTS (
-        SELECT FROM membership WHERE membership.project_id = project.id AND membership.user_id = %(person_id)s))
-"""
-
-
-def project_to_read(unit: Unit, person: Person, slug: str) -> Project:
-    """`project_for` without SQLAlchemy's part, for what every key press waits for: no session keeps what changes in it."""
-    asked = {"slug": slug, "sees_all": person.is_admin, "person_id": person.id}
-    for row in () if "\0" in slug else fetch(unit, _TO_READ, asked):
-        if not person.reaches(row["id"]):
-            break
-        project = Project()
-        for name, value in row.items():
-            set_committed_value(project, name, value)
-        return project
-    raise _no_such_project(slug)
-
-
-def _no_such_project(slug: str) -> NotFound:
+def no_such_project(slug: str) -> NotFound:
     return NotFound(_("there is no project “%(slug)s” that you may see", slug=slug))
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from app.access import MayJudge, program
 from app.db import SessionDep, quick_unit
 from app.forms import RowNumber
-from app.projects.queries import project_to_read
+from app.projects.quick import project_to_read
 from app.queue.service import Turn, claim, reach_turn, release, renew
 
 router = APIRouter(tags=["judging"])
