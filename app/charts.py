@@ -43,9 +43,13 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One measurement: its newest value as the strong line has it, polylines in drawing units as SVG's `points` wants them, and where it ends."""
+    """One measurement: its newest value as the strong line has it, polylines in drawing units as SVG's `points` wants them, and where it ends.
+
+    `look` is its place among the curves that were given, drawn or not, so that a curve looks the same in every chart of a page.
+    """
 
     name: str
+    look: int
     last: float
     strong: tuple[str, ...]
     faint: tuple[str, ...]
@@ -117,6 +121,7 @@ def draw(
     axis must hold; `marks` are the words below the other one, where they are not the numbers of steps; `weight` 0 draws long
     curves as they are.
     """
+    looks = {name: place for place, name in enumerate(curves, 1)}
     curves = {name: _drawable(curve, is_log=is_log) for name, curve in curves.items()}
     curves = {name: curve for name, curve in curves.items() if any(math.isfinite(y) for _, y in curve)}
     if not curves:
@@ -128,7 +133,7 @@ def draw(
     scale = _Scale(steps, (levels[0], levels[-1]), is_log)
     if marks is None:
         marks = {x: _words(x) for x in ticks(*steps, n=4) if steps[0] <= x <= steps[1] and x.is_integer()}
-    lines = tuple(_line(name, curves[name], faint[name], scale, weight) for name in curves)
+    lines = tuple(_line(name, looks[name], curves[name], faint[name], scale, weight) for name in curves)
     return Chart(
         title,
         lines,
@@ -161,12 +166,13 @@ def _drawable(curve: Sequence[Point], *, is_log: bool) -> list[Point]:
     return [(float(x), float(y) if not is_log or y > 0 else math.nan) for x, y in curve]
 
 
-def _line(name: str, curve: Sequence[Point], faint: Sequence[Point], scale: _Scale, weight: float) -> Line:
+def _line(name: str, look: int, curve: Sequence[Point], faint: Sequence[Point], scale: _Scale, weight: float) -> Line:
     finite = [point for point in curve if math.isfinite(point[1])]
     is_smooth = weight > 0 and len(finite) >= SMOOTH_FROM
     followed = list(smooth(finite, weight)) if is_smooth else finite
     return Line(
         name=name,
+        look=look,
         last=followed[-1][1],
         strong=(_points(followed, scale),) if is_smooth else tuple(_unbroken(curve, scale)),
         faint=tuple(_unbroken(faint or curve, scale)) if faint or is_smooth else (),

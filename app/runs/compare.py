@@ -146,9 +146,7 @@ def _charts(session: Session, runs: Sequence[Listed], look: Look) -> Iterable[Ch
     names = None if look.curves == "all" else MAIN_NAMES
     by_run = {one.run: measured(session, one.run, names) for one in runs}
     for name in dict.fromkeys([*MAIN_NAMES, *(name for curves in by_run.values() for name in curves)]):
-        together: Curves = {
-            label(run.id, run.checkpoint_name): found[name] for run, found in by_run.items() if name in found
-        }
+        together: Curves = {label(run.id, run.checkpoint_name): found.get(name, []) for run, found in by_run.items()}
         if (drawn := chart(name, together, look)) is not None:
             yield drawn
 

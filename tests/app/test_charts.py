@@ -95,3 +95,9 @@ def test_an_axis_may_be_marked_in_words_and_a_long_curve_left_rough():
     assert chart.x_ticks[0].at == LEFT
     assert chart.lines[0].faint == ()
     assert len(places(chart.lines[0].strong[0])) == len(curve)
+
+
+def test_a_curve_looks_the_same_in_a_chart_that_an_earlier_one_is_not_in():
+    drawn = draw("accuracy", {"first": [], "second": [(0.0, 0.5), (1.0, 0.6)], "third": [(0.0, 0.4), (1.0, 0.7)]})
+    assert drawn is not None
+    assert [(line.name, line.look) for line in drawn.lines] == [("second", 2), ("third", 3)]
