@@ -10,7 +10,7 @@ import logging
 import select as selecting
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any, LiteralString, TypeVar
 
 import orjson
@@ -223,12 +223,23 @@ def fetch(unit: Unit, statement: LiteralString, values: Mapping[str, Any]) -> li
     For the few statements that somebody waits for after every key they press, where SQLAlchemy's own work would be more
     than the driver's. A session's connection that breaks here is noticed by the rollback, as anywhere.
     """
+    return ask(unit, statement, values)()
+
+
+def ask(unit: Unit, statement: LiteralString, values: Mapping[str, Any]) -> Callable[[], list[dict[str, Any]]]:
+    """`fetch` in two halves: what is asked before the first rows are looked at travels together, where the unit is a quick one."""
     if isinstance(unit, Pipeline):
-        return unit.ask(statement, values).rows()
+        return unit.ask(statement, values).rows
     unit.flush()  # as SQLAlchemy would: what is about to be written comes first
     connection = unit.connection().connection.driver_connection
     assert isinstance(connection, psycopg.Connection)
-    return connection.cursor(row_factory=dict_row).execute(statement, values).fetchall()
+    return partial(list, connection.cursor(row_factory=dict_row).execute(statement, values).fetchall())
+
+
+def commit_behind(unit: Unit) -> None:
+    """Let a quick unit commit in the trip of what it has asked; another one commits at its end, as ever."""
+    if isinstance(unit, Pipeline):
+        unit.commit_behind()
 
 
 def insert_rows(table: type[Table], rows: Sequence[Mapping[str, Any]]) -> Insert:

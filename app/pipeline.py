@@ -109,6 +109,8 @@ class Wire:
         return answer
 
     def receive(self) -> None:
+        if not self._unanswered:
+            return
         self._libpq.pipeline_sync()
         self._flush()
         problem = None
@@ -155,14 +157,22 @@ class Pipeline:
             self._is_begun = True
         return self._wire.send(statement, values)
 
+    def commit_behind(self) -> None:
+        """Commit in the same trip, unless something asked before fails. What is asked from here on is a transaction of its own."""
+        if self._is_begun:
+            self._wire.send("COMMIT", {})
+        self._is_begun = False
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._is_begun and not isinstance(problem, psycopg.Error):
-            self._wire.send("COMMIT" if problem is None else "ROLLBACK", {}).rows()
+        if not isinstance(problem, psycopg.Error):
+            if self._is_begun:
+                self._wire.send("COMMIT" if problem is None else "ROLLBACK", {})
+            self._wire.receive()
         if problem is None:
             for do in self.once_committed:
                 do()

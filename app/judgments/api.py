@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from starlette.types import Receive, Scope, Send
 
 from app.access import MayExport, MayJudge, program
-from app.db import SessionDep, quick_unit
+from app.db import SessionDep, commit_behind, quick_unit
 from app.direct import Direct, in_thread, read_json, read_parameters
 from app.forms import LARGEST_ID, RowNumber
 from app.judgments import service
@@ -24,7 +24,7 @@ from app.kinds import Verdict
 from app.kinds.verdict import LONGEST_COMMENT, LONGEST_SKIP_REASON
 from app.projects.queries import managed_project
 from app.queue.api import shown
-from app.queue.service import claim
+from app.queue.service import claim, claiming
 
 direct = APIRouter(tags=["judging"], route_class=Direct)
 router = APIRouter(tags=["judging"])
@@ -93,12 +93,25 @@ def _judge(request: Request, place: _Place, order: JudgmentOrder) -> Response:
     key = request.headers.get("idempotency-key", "")
     with quick_unit() as unit:
         person = program(unit, request, "judge")
+        claims = []
+
+        def claim_behind(project_id: int, _: str) -> None:
+            if place.and_next:
+                claims.append(claiming(unit, person.id, project_id))
+            commit_behind(unit)
+
         stored = service.judge(
-            unit, person, place.assignment_id, order.verdict(), key=key, duration_ms=order.duration_ms
+            unit,
+            person,
+            place.assignment_id,
+            order.verdict(),
+            key=key,
+            duration_ms=order.duration_ms,
+            meanwhile=claim_behind,
         )
         answer: dict[str, Any] = {"judgment": stored.judgment}
         if place.and_next:
-            turn = claim(unit, person.id, stored.project_id, is_locked=True)
+            turn = claims[-1]() if claims else claim(unit, person.id, stored.project_id, is_locked=True)
             answer["next"] = shown(turn) if turn is not None else None
     return Response(orjson.dumps(answer), 200 if stored.replayed else 201, media_type="application/json")
 

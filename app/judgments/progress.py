@@ -11,16 +11,17 @@ adds the one that it shows. Once `COUNTED_LEFT` of them were met, or `LOOKED_AT`
 """
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from threading import Lock
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from cachetools import LRUCache
 
 from app.access import Person
-from app.db import Unit, fetch, once_committed
+from app.db import Unit, ask, fetch, once_committed
 from app.models import Project
 
 COUNTED_LEFT = 1000
@@ -130,19 +131,27 @@ _one_at_a_time = Lock()
 
 
 def progress(unit: Unit, person: Person, project: Project) -> Progress:
+    return looking(unit, person, project)()
+
+
+def looking(unit: Unit, person: Person, project: Project) -> Callable[[], Progress]:
+    """`progress` in two halves: it is asked now and answered later."""
     whose = (project.id, project.created_at, person.id)
     with _one_at_a_time:
         before, around = _remembered.get(whose, (_Said(), None))
     who = {"project_id": project.id, "person_id": person.id}
-    said = _said_since(unit, who, before)
-    if around is None or not around.holds():
-        around = _look_around(unit, who, said.turns)
-    once_committed(unit, partial(_remember, whose, (said, around)))
-    return Progress(said.in_all, said.today, around.left_after(said.turns), around.are_more, around.usual_s)
+    newer = ask(unit, _NEWER, who | {"newest": before.newest})
+
+    def looked() -> Progress:
+        said = _said_since(before, newer()[0])
+        there = around if around is not None and around.holds() else _look_around(unit, who, said.turns)
+        once_committed(unit, partial(_remember, whose, (said, there)))
+        return Progress(said.in_all, said.today, there.left_after(said.turns), there.are_more, there.usual_s)
+
+    return looked
 
 
-def _said_since(unit: Unit, who: dict[str, int], before: _Said) -> _Said:
-    (row,) = fetch(unit, _NEWER, who | {"newest": before.newest})
+def _said_since(before: _Said, row: Mapping[str, Any]) -> _Said:
     today = before.today if before.day == row["day"] else 0
     return _Said(
         newest=row["newest"],

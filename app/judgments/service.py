@@ -19,7 +19,7 @@ from uuid import UUID
 import orjson
 
 from app.access import Person
-from app.db import Unit, fetch
+from app.db import Unit, ask, fetch
 from app.errors import BadInput, Conflict, NotFound
 from app.judgments import statements
 from app.kinds import Asked, Kind, Verdict, kind_named
@@ -52,6 +52,8 @@ class Stored:
 
 
 Read = Callable[[Kind, Sequence[UUID], Asked], Verdict]
+# It is told the project and why the item was handed out.
+Meanwhile = Callable[[int, str], None]
 
 
 def judge(
@@ -62,10 +64,12 @@ def judge(
     *,
     key: str,
     duration_ms: int | None = None,
+    meanwhile: Meanwhile | None = None,
 ) -> Stored:
     """Store a judgment with its tuples. `key` names this attempt: a second call with it stores nothing.
 
     A form cannot be read before it is known what was shown and asked; `Read` does it then, and nobody has to ask twice.
+    `meanwhile` is called when the judgment is on its way and before its answer is waited for, perhaps more than once.
     """
     who = _asking(person, key) | {"assignment_id": assignment_id}
     for _ in range(LOOKS):
@@ -82,7 +86,11 @@ def judge(
             raise Conflict(gettext("you have judged this item already; take that judgment back to judge it again"))
         checked = kind.check(said, turn["response_ids"], asked)
         written = who | turn | _written(checked, turn["state"]) | {"duration_ms": duration_ms}
-        for row in fetch(unit, statements.STORE, written):
+        is_plain = turn["state"] == "open" and checked.outcome != "skip"
+        stored = ask(unit, statements.STORE if is_plain else statements.STORE_AND_MOVE_SLOT, written)
+        if meanwhile is not None:
+            meanwhile(turn["project_id"], turn["reason"])
+        for row in stored():
             return Stored(row["judgment"], turn["project_id"], turn["reason"], turn["shown_order"])
     raise Conflict(gettext("this item is being judged from several places at once; please try again"))
 

@@ -35,35 +35,47 @@ LOOK: LiteralString = f"""
     WHERE assignment.id = %(assignment_id)s AND assignment.user_id = %(person_id)s AND {_MAY_SEE}
 """
 
-# `slots` is what the judgment means for its item: 1 gives a slot back, −1 takes one if it can, 0 leaves them alone. The slot of
-# an item that is reserved is for nobody else, and late work of others does not take it. An item
-# that wants no judgments (gold, a repeat) has no slots: what is said about it is stored, not counted, and makes no tuples
-# here, where they are made, so that nobody who reads tuples or counted judgments has to remember to leave it out.
-STORE: LiteralString = f"""
-    WITH done AS (
+# An item that wants no judgments (gold, a repeat) has no slots: what is said about it is stored, not counted, and makes no
+# tuples here, where they are made, so that nobody who reads tuples or counted judgments has to remember to leave it out.
+_DONE = """done AS (
         UPDATE assignment SET state = 'done' WHERE id = %(assignment_id)s AND state = %(state)s RETURNING id
-    ), slot AS (
+    ), about AS (
+        SELECT done.id, wanted > 0 AS is_ordinary FROM done, item WHERE item.id = %(item_id)s
+    )"""
+_STORED = """stored AS (
+        INSERT INTO judgment (
+            project_id, assignment_id, item_id, user_id, judge_kind, outcome, tiers, dimensions, strength, comment,
+            skip_reason, duration_ms, client_key, revision, counted)
+        SELECT %(project_id)s, about.id, %(item_id)s, %(person_id)s, 'human', CAST(%(outcome)s AS text), CAST(%(tiers)s AS jsonb),
+            CAST(%(dimensions)s AS jsonb), CAST(%(strength)s AS bigint), %(comment)s, %(skip_reason)s,
+            CAST(%(duration_ms)s AS bigint), %(key)s,
+            1 + (SELECT coalesce(max(revision), 0) FROM judgment WHERE assignment_id = %(assignment_id)s), {counted}
+        FROM about
+        RETURNING *
+    )"""
+_DERIVED = """derived AS (
+        INSERT INTO preference (project_id, judgment_id, item_id, prompt_id, chosen_id, rejected_id, margin)
+        SELECT %(project_id)s, stored.id, %(item_id)s, %(prompt_id)s, chosen, rejected, CAST(%(strength)s AS bigint)
+        FROM stored, about, unnest(CAST(%(chosen)s AS uuid[]), CAST(%(rejected)s AS uuid[])) AS pair (chosen, rejected)
+        WHERE is_ordinary
+    )"""
+
+# A judgment in time, which keeps the slot that its turn has held: nearly all are.
+STORE: LiteralString = f"""
+    WITH {_DONE}, {_STORED.format(counted="is_ordinary")}, {_DERIVED}
+    SELECT {_SHOWN} AS judgment FROM stored
+"""
+
+# A skip, which gives its slot back (`slots` is 1), and late work, which takes one if it can (−1). The slot of an item that is
+# reserved is for nobody else, and late work of others does not take it.
+STORE_AND_MOVE_SLOT: LiteralString = f"""
+    WITH {_DONE}, slot AS (
         UPDATE item SET open_slots = open_slots + %(slots)s FROM done
         WHERE item.id = %(item_id)s AND %(slots)s <> 0 AND open_slots + %(slots)s BETWEEN 0 AND wanted
         AND (%(slots)s > 0 OR reserved_for IS NULL OR reserved_for = %(person_id)s)
         RETURNING item.id
-    ), stored AS (
-        INSERT INTO judgment (
-            project_id, assignment_id, item_id, user_id, judge_kind, outcome, tiers, dimensions, strength, comment,
-            skip_reason, duration_ms, client_key, revision, counted)
-        SELECT %(project_id)s, done.id, %(item_id)s, %(person_id)s, 'human', %(outcome)s, CAST(%(tiers)s AS jsonb),
-            CAST(%(dimensions)s AS jsonb), CAST(%(strength)s AS bigint), %(comment)s, %(skip_reason)s,
-            CAST(%(duration_ms)s AS bigint), %(key)s,
-            1 + (SELECT coalesce(max(revision), 0) FROM judgment WHERE assignment_id = %(assignment_id)s),
-            %(outcome)s <> 'skip' AND item.wanted > 0 AND (%(slots)s = 0 OR EXISTS (SELECT FROM slot))
-        FROM done, item WHERE item.id = %(item_id)s
-        RETURNING *
-    ), derived AS (
-        INSERT INTO preference (project_id, judgment_id, item_id, prompt_id, chosen_id, rejected_id, margin)
-        SELECT %(project_id)s, stored.id, %(item_id)s, %(prompt_id)s, chosen, rejected, CAST(%(strength)s AS bigint)
-        FROM stored JOIN item ON item.id = %(item_id)s AND item.wanted > 0,
-            unnest(CAST(%(chosen)s AS uuid[]), CAST(%(rejected)s AS uuid[])) AS pair (chosen, rejected)
-    )
+    ), {_STORED.format(counted="CAST(%(outcome)s AS text) <> 'skip' AND is_ordinary AND (%(slots)s = 0 OR EXISTS (SELECT FROM slot))")},
+    {_DERIVED}
     SELECT {_SHOWN} AS judgment FROM stored
 """
 

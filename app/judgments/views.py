@@ -7,7 +7,7 @@ asks the database.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -15,13 +15,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.access import Person, SignedIn
-from app.db import SessionDep, Unit, quick_unit
+from app.db import SessionDep, Unit, commit_behind, quick_unit
 from app.direct import Direct, in_thread
 from app.errors import BadInput, Conflict, Mistake
 from app.forms import Fields, RowNumber, quick_fields, row_number
 from app.judgments import queries, service
 from app.judgments.practice import Feedback, feedback
-from app.judgments.progress import Progress, progress
+from app.judgments.progress import Progress, looking
 from app.judgments.queries import Reason
 from app.judgments.words import LABELS, said, skip_reasons
 from app.kinds import Asked, Kind, Verdict, asked_by, kind_named
@@ -29,7 +29,7 @@ from app.models import Project
 from app.pages import Page, go_to, is_fragment_wanted, render
 from app.projects.queries import project_for
 from app.projects.quick import browser_and_project
-from app.queue.service import Turn, claim, renew
+from app.queue.service import Turn, claim, claiming, renew
 from app.settings import get_settings
 
 direct = APIRouter(route_class=Direct)
@@ -75,7 +75,8 @@ class TurnPage(VerdictPage):
 class Done:
     """What became of a form that was sent. `is_locked`: judging has taken the lock that a claim takes.
 
-    `last` is what has just been stored; otherwise the database is asked what was said last.
+    `last` is what has just been stored; otherwise the database is asked what was said last. What follows may have been
+    asked already, behind the judgment: `claimed` and `progress` wait for the answers.
     """
 
     assignment_id: int | None = None
@@ -84,6 +85,8 @@ class Done:
     is_locked: bool = False
     mistake: Mistake | None = None
     last: queries.Last | None = None
+    claimed: Callable[[], Turn | None] | None = None
+    progress: Callable[[], Progress] | None = None
 
 
 def turn_page(
@@ -98,14 +101,19 @@ def turn_page(
 ) -> TurnPage:
     """The next turn; or, with `told`, how the last one went."""
     done = done or Done()
-    turn = None if told else claim(unit, person.id, project.id, is_locked=done.is_locked)
+    if told:
+        turn = None
+    elif done.claimed is not None:
+        turn = done.claimed()
+    else:
+        turn = claim(unit, person.id, project.id, is_locked=done.is_locked)
     last = done.last or queries.last_judgment(unit, person, project)
     return TurnPage(
         person=person,
         project=project,
         turn=turn,
         key=secrets.token_urlsafe(12),
-        progress=progress(unit, person, project),
+        progress=(done.progress or looking(unit, person, project))(),
         last=last,
         saved=said(last) if last else "",
         reason=None if turn or told else queries.why_nothing_is_left(unit, person, project),
@@ -199,8 +207,18 @@ def store(unit: Unit, person: Person, project: Project, form: Mapping[str, str])
     def read(kind: Kind, response_ids: Sequence[UUID], asked: Asked) -> Verdict:
         return kind.read(form, response_ids, asked)
 
+    following: list[tuple[Callable[[], Turn | None], Callable[[], Progress]]] = []
+
+    def ask_what_follows(project_id: int, reason: str) -> None:
+        if project_id == project.id and reason != "training":
+            following.append((claiming(unit, person.id, project_id), looking(unit, person, project)))
+            commit_behind(unit)
+
     key = form.get("key", "")
-    stored = service.judge(unit, person, assignment_id, read, key=key, duration_ms=duration_ms)
+    stored = service.judge(
+        unit, person, assignment_id, read, key=key, duration_ms=duration_ms, meanwhile=ask_what_follows
+    )
+    claimed, told = following[-1] if following else (None, None)
     is_here, is_practice = stored.project_id == project.id, stored.reason == "training"
     is_new = is_here and not stored.replayed
     return Done(
@@ -209,6 +227,8 @@ def store(unit: Unit, person: Person, project: Project, form: Mapping[str, str])
         is_practice=is_practice,
         is_locked=is_here,
         last=queries.just_stored(stored.judgment, stored.shown, project, is_practice=is_practice) if is_new else None,
+        claimed=claimed,
+        progress=told,
     )
 
 

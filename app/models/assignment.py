@@ -1,12 +1,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.table import CreatedAt, RowId, Table
+from app.models.table import CreatedAt, RowId, Table, Words
 
 STATES = ("open", "done", "expired", "released")
 REASONS = ("random", "imported", "priority", "urgent", "reserved", "gold", "training", "repeat", "file")
@@ -28,11 +28,6 @@ class Assignment(Table):
 
     __tablename__ = "assignment"
     __table_args__ = (
-        CheckConstraint("state IN ('open', 'done', 'expired', 'released')", name="state"),
-        CheckConstraint(
-            "reason IN ('random', 'imported', 'priority', 'urgent', 'reserved', 'gold', 'training', 'repeat', 'file')",
-            name="reason",
-        ),
         Index("uq_assignment_item_id_user_id", "item_id", "user_id", unique=True),
         Index("ix_assignment_open", "project_id", "user_id", postgresql_where=text("state = 'open'")),
         Index("ix_assignment_expiry", "expires_at", postgresql_where=text("state = 'open'")),
@@ -42,8 +37,8 @@ class Assignment(Table):
     project_id: Mapped[int]
     item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
-    state: Mapped[str] = mapped_column(default="open")
-    reason: Mapped[str] = mapped_column(server_default=text("'random'"))
+    state: Mapped[str] = mapped_column(Words("assignment_state"), default="open")
+    reason: Mapped[str] = mapped_column(Words("assignment_reason"), server_default=text("'random'"))
     seed: Mapped[int]
     shown_order: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID(as_uuid=True)))
     expires_at: Mapped[datetime]

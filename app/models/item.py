@@ -26,7 +26,6 @@ class Item(Table):
     __tablename__ = "item"
     __table_args__ = (
         CheckConstraint("open_slots BETWEEN 0 AND wanted", name="open_slots"),
-        CheckConstraint("wanted >= 0", name="wanted"),
         Index("uq_item_project_id_content_hash", "project_id", "content_hash", unique=True),
         Index("uq_item_project_id_external_id", "project_id", "external_id", unique=True),
         CheckConstraint("(gold IS NULL AND repeat_of IS NULL) = (wanted > 0)", name="only_ordinary_items_have_slots"),

@@ -1,7 +1,7 @@
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.table import CreatedAt, Json, RowId, Table
+from app.models.table import CreatedAt, Json, RowId, Table, Words
 
 
 class Judgment(Table):
@@ -18,8 +18,6 @@ class Judgment(Table):
 
     __tablename__ = "judgment"
     __table_args__ = (
-        CheckConstraint("outcome IN ('ranked', 'tie', 'all_bad', 'skip')", name="outcome"),
-        CheckConstraint("judge_kind IN ('human', 'imported', 'rule', 'model')", name="judge_kind"),
         CheckConstraint("strength BETWEEN 1 AND 3", name="strength"),
         CheckConstraint("revision >= 1", name="revision"),
         Index("uq_judgment_client_key", "assignment_id", "client_key", unique=True),
@@ -35,8 +33,8 @@ class Judgment(Table):
     assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))
     item_id: Mapped[int]
     user_id: Mapped[int]
-    judge_kind: Mapped[str]
-    outcome: Mapped[str]
+    judge_kind: Mapped[str] = mapped_column(Words("judge_kind"))
+    outcome: Mapped[str] = mapped_column(Words("judgment_outcome"))
     tiers: Mapped[Json]
     dimensions: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     strength: Mapped[int | None]

@@ -41,6 +41,7 @@ What is set aside is handed to nobody; whoever has it open already may finish. E
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,7 +51,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access import Person
-from app.db import Unit, fetch
+from app.db import Unit, ask, fetch
 from app.errors import Conflict, NotFound
 from app.language import gettext
 from app.models import Assignment
@@ -91,27 +92,42 @@ def claim(unit: Unit, person_id: int, project_id: int, *, is_locked: bool = Fals
     """The turn this person has in the project, its lease renewed, or else a new one; None when nothing is left.
 
     The caller has seen to it that the person may see the project. Judging has taken the lock already (`is_locked`).
+    """
+    if not is_locked:
+        fetch(unit, statements.LOCK, {"project_id": project_id, "person_id": person_id})
+    return claiming(unit, person_id, project_id)()
+
+
+def claiming(unit: Unit, person_id: int, project_id: int) -> Callable[[], Turn | None]:
+    """`claim` in two halves, for whoever has the lock: it is asked now and answered later, perhaps after the commit.
+
     A repeat has to be made first, so it is a statement of its own: the claim leaves the turn to it when the lot says so.
     """
-    who = {"project_id": project_id, "person_id": person_id}
-    if not is_locked:
-        fetch(unit, statements.LOCK, who)
-    lots = {
+    asked = {
+        "project_id": project_id,
+        "person_id": person_id,
         "start": _draw.random(),
         "gold": _draw.random(),
         "repeat": _draw.random(),
         "seed": _draw.getrandbits(SEED_BITS),
     }
-    turns = fetch(unit, statements.QUICK_CLAIM, who | lots) or fetch(unit, statements.CLAIM, who | lots)
-    if not turns and lots["repeat"] < LARGEST_SHARE:
-        turns = fetch(unit, statements.REPEAT, who | lots)
-        turns = turns or fetch(unit, statements.CLAIM, who | lots | {"repeat": NO_REPEAT})
-    return _turn(**turns[0]) if turns else None
+    quickly = ask(unit, statements.QUICK_CLAIM, asked)
+
+    def claimed() -> Turn | None:
+        if turns := quickly():
+            return _turn(**turns[0])
+        fetch(unit, statements.LOCK, {"project_id": project_id, "person_id": person_id})
+        turns = fetch(unit, statements.CLAIM, asked)
+        if not turns and asked["repeat"] < LARGEST_SHARE:
+            turns = fetch(unit, statements.REPEAT, asked)
+            turns = turns or fetch(unit, statements.CLAIM, asked | {"repeat": NO_REPEAT})
+        return _turn(**turns[0]) if turns else None
+
+    return claimed
 
 
-def _turn(*, shown_order: list[UUID], texts: list[str], **rest: Any) -> Turn:
-    responses = [(str(key), words) for key, words in zip(shown_order, texts, strict=True)]
-    return Turn(responses=responses, **rest)
+def _turn(*, shown_order: list[UUID], texts: dict[str, str], **rest: Any) -> Turn:
+    return Turn(responses=[(key, texts[key]) for key in map(str, shown_order)], **rest)
 
 
 def reach_turn(session: Session, person: Person, assignment_id: int) -> None:

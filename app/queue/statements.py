@@ -27,9 +27,7 @@ _FREE = "project_id = %(project_id)s AND open_slots > 0 AND NOT set_aside AND re
 _NEW_TO_THEM = """NOT EXISTS (
                 SELECT FROM assignment
                 WHERE item_id = item.id AND user_id = %(person_id)s AND state IN ('open', 'done') OFFSET 0)"""
-_TEXTS = """ARRAY(
-            SELECT response.text FROM unnest(turn.shown_order) WITH ORDINALITY AS shown (id, place)
-            JOIN response ON response.id = shown.id ORDER BY shown.place) AS texts"""
+_TEXTS = "(SELECT json_object_agg(id, text) FROM response WHERE id = ANY (turn.shown_order)) AS texts"
 
 _MINE = """UPDATE assignment SET expires_at = rules.expires_at FROM rules
         WHERE state = 'open' AND id = (
@@ -38,7 +36,7 @@ _MINE = """UPDATE assignment SET expires_at = rules.expires_at FROM rules
                 WHERE project_id = %(project_id)s AND user_id = %(person_id)s AND state = 'open' OFFSET 0) AS open
             ORDER BY open.expires_at DESC, open.id LIMIT 1)
         RETURNING id, item_id, shown_order, assignment.expires_at, reason"""
-_TAKEN = f"""INSERT INTO assignment (project_id, item_id, user_id, state, reason, seed, shown_order, expires_at)
+_TAKEN = """INSERT INTO assignment (project_id, item_id, user_id, state, reason, seed, shown_order, expires_at)
         SELECT %(project_id)s, pick.id, %(person_id)s, 'open', pick.reason, %(seed)s,
             ARRAY(SELECT id FROM unnest(pick.response_ids) AS id ORDER BY uuid_hash_extended(id, %(seed)s)),
             rules.expires_at
@@ -49,38 +47,40 @@ _TAKEN = f"""INSERT INTO assignment (project_id, item_id, user_id, state, reason
         RETURNING id, item_id, shown_order, expires_at, reason
     ), slot AS (
         UPDATE item SET open_slots = open_slots - 1 FROM taken WHERE item.id = taken.item_id AND wanted > 0
-    )
-    SELECT turn.id AS assignment_id, turn.item_id, turn.shown_order, turn.expires_at, turn.reason,
-        prompt.messages AS prompt, {_TEXTS}
-    FROM (SELECT * FROM mine UNION ALL SELECT * FROM taken) AS turn
-    JOIN item ON item.id = turn.item_id JOIN prompt ON prompt.id = item.prompt_id"""
+    )"""
+_SHOWN = f"""SELECT turn.id AS assignment_id, turn.item_id, turn.shown_order, turn.expires_at, turn.reason,
+        prompt.messages AS prompt, {_TEXTS}"""
 
-# For the plain project, which most are: random order, no gold, nothing reserved for this person, and no repeat due by the lot.
-# Starting the whole claim's plan takes longer than running this one. Without a row, the whole claim has its say.
+# For the plain project, which most are: random order, no gold, nothing reserved for this person, no repeat due by the lot, and
+# no turn that they have already. Starting the whole claim's plan takes longer than running this one. Without a row, the
+# whole claim has its say.
 QUICK_CLAIM: LiteralString = f"""
     WITH rules AS (
-        SELECT now() + lease_minutes * interval '1 minute' AS expires_at,
-            item_order = 'random' AND %(repeat)s >= repeat_share AND NOT EXISTS (
-                SELECT FROM item WHERE project_id = %(project_id)s AND gold IS NOT NULL OFFSET 0
-            ) AND NOT EXISTS (
-                SELECT FROM item WHERE project_id = %(project_id)s AND reserved_for = %(person_id)s
-                AND open_slots > 0 AND NOT set_aside OFFSET 0) AS are_plain
-        FROM project WHERE id = %(project_id)s
-    ), mine AS (
-        {_MINE}
+        SELECT now() + lease_minutes * interval '1 minute' AS expires_at
+        FROM project WHERE id = %(project_id)s AND item_order = 'random' AND %(repeat)s >= repeat_share
+        AND NOT EXISTS (
+            SELECT FROM assignment
+            WHERE project_id = %(project_id)s AND user_id = %(person_id)s AND state = 'open' OFFSET 0)
+        AND NOT EXISTS (SELECT FROM item WHERE project_id = %(project_id)s AND gold IS NOT NULL OFFSET 0)
+        AND NOT EXISTS (
+            SELECT FROM item WHERE project_id = %(project_id)s AND reserved_for = %(person_id)s
+            AND open_slots > 0 AND NOT set_aside OFFSET 0)
     ), pick AS (
-        SELECT free.id, free.response_ids, CASE WHEN free.priority < 0 THEN 'urgent' ELSE 'random' END AS reason
-        FROM (VALUES (CAST('-infinity' AS float8), CAST(0 AS float8)), (%(start)s, 'infinity'), (0, %(start)s))
+        SELECT free.id, free.prompt_id, free.response_ids,
+            CASE WHEN free.priority < 0 THEN 'urgent' ELSE 'random' END AS reason
+        FROM rules,
+        (VALUES (CAST('-infinity' AS float8), CAST(0 AS float8)), (%(start)s, 'infinity'), (0, %(start)s))
             AS stretch (low, high),
         LATERAL (
-            SELECT id, response_ids, priority FROM item
+            SELECT id, prompt_id, response_ids, priority FROM item
             WHERE {_FREE} AND priority >= low AND priority < high AND {_NEW_TO_THEM}
             ORDER BY priority, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
         ) AS free
-        WHERE NOT EXISTS (SELECT FROM mine) AND (SELECT are_plain FROM rules)
         LIMIT 1
     ), taken AS (
         {_TAKEN}
+    {_SHOWN}
+    FROM taken AS turn, pick JOIN prompt ON prompt.id = pick.prompt_id
 """
 
 CLAIM: LiteralString = f"""
@@ -172,6 +172,9 @@ CLAIM: LiteralString = f"""
         LIMIT 1
     ), taken AS (
         {_TAKEN}
+    {_SHOWN}
+    FROM (SELECT * FROM mine UNION ALL SELECT * FROM taken) AS turn
+    JOIN item ON item.id = turn.item_id JOIN prompt ON prompt.id = item.prompt_id
 """
 
 # The same original makes the same item again, which is how a repeat that somebody let expire comes back to them. Two
@@ -215,8 +218,7 @@ REPEAT: LiteralString = f"""
             WHERE assignment.state IN ('expired', 'released')
         RETURNING id, item_id, shown_order, expires_at, reason
     )
-    SELECT turn.id AS assignment_id, turn.item_id, turn.shown_order, turn.expires_at, turn.reason,
-        prompt.messages AS prompt, {_TEXTS}
+    {_SHOWN}
     FROM turn, original JOIN prompt ON prompt.id = original.prompt_id
 """
 

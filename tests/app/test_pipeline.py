@@ -55,6 +55,20 @@ def test_it_is_kept_whole_or_not_at_all(database: Engine):
     assert (noted(), done) == (["kept", "afterwards"], ["kept"])
 
 
+def test_a_commit_travels_behind_what_it_commits(database: Engine):
+    with pytest.raises(LookupError), quick_unit() as unit:  # noqa: PT012 -- the unit ends with it
+        answer = unit.ask(NOTE, {"subject": "kept"})
+        unit.commit_behind()
+        assert answer.rows()
+        fetch(unit, NOTE, {"subject": "lost"})
+        raise LookupError
+    with pytest.raises(psycopg.errors.DivisionByZero), quick_unit() as unit:  # noqa: PT012 -- it ends at its end
+        unit.ask(NOTE, {"subject": "lost with what fails behind it"})
+        unit.ask("SELECT 1 / CAST(%(n)s AS bigint) AS n", {"n": 0})
+        unit.commit_behind()
+    assert noted() == ["kept"]
+
+
 def test_after_an_error_nothing_counts_and_the_next_one_begins_anew(database: Engine):
     with quick_unit() as unit:
         (before,) = fetch(unit, "SELECT pg_backend_pid() AS pid", {})
