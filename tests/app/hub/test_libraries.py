@@ -137,8 +137,10 @@ def test_datasets_loads_what_was_frozen(shelf: Shelf, ada: User, tmp_path: Path)
 def test_the_code_of_the_page_about_the_hub_runs(shelf: Shelf, ada: User, models: None, tmp_path: Path):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "hub.md").read_text(), re.DOTALL)
     here = [
-        block for block in blocks if all(find_spec(name) for name in re.findall(r"^from (\w+)", block, re.MULTILINE))
+        block
+        for block in blocks
+        if all(find_spec(name) for name in re.findall(r"^(?:from|import) (\w+)", block, re.MULTILINE))
     ]
-    assert len(blocks) == 6
-    assert len(here) >= 4, "only what needs vLLM or TRL may be left out"
+    assert len(blocks) == 7
+    assert len(here) >= 5, "only what needs vLLM or TRL may be left out"
     run("\n".join(here), address=shelf.address, token=token_of(ada), home=tmp_path)
