@@ -48,14 +48,14 @@ function leave(place) {
   if (place.matches(FIELDS)) place.blur();
 }
 
-// One sheet at a time, and a click beside it closes it. What is to be read has the focus, so that keys scroll it and not the page.
+// One sheet at a time, and a click beside it closes it; guidelines stay open over keys. What is to be read has the focus, so that keys scroll it and not the page.
 document.addEventListener("toggle", (event) => {
   if (!event.target.open || !event.target.matches(".desk details, .pop, .tongues")) return;
   for (const other of document.querySelectorAll(OPEN)) if (other !== event.target) other.open = false;
   (document.getElementById(event.target.querySelector("summary").dataset.focuses) ?? event.target.querySelector(".desk__sheet"))?.focus();
 }, true);
 document.addEventListener("click", (event) => {
-  for (const sheet of document.querySelectorAll(".pop[open]")) if (!sheet.contains(event.target)) sheet.open = false;
+  for (const sheet of document.querySelectorAll(OPEN)) if (!sheet.contains(event.target) && (event.isTrusted || sheet.matches(".pop"))) sheet.open = false;
 });
 
 // Whoever dictates to their computer may turn single keys off (WCAG 2.1.4).

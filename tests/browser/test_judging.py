@@ -209,6 +209,27 @@ def test_guidelines_longer_than_their_sheet_are_read_with_the_keyboard(visit: Op
     page.get_by_text("Saved: A is better.").first.wait_for()
 
 
+def test_a_sheet_that_a_finger_opened_is_closed_by_one(visit: Open, ben: User) -> None:
+    with db.work_unit() as session:
+        project = open_project(session, "pairs", "pair", ben, guidelines="Be fair.", comments="required")
+        open_item(session, project, "Which?", ["This.", "That.\n\n" * 40])
+    page = visit(ben, PAIR, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    switch, sheet = page.locator("summary", has_text="Guidelines"), page.locator(".desk__sheet").first
+    for beside in (switch, page.locator(".response .prose").first):
+        switch.tap()
+        expect(sheet).to_be_visible()
+        page.wait_for_timeout(350)  # two taps of one place within less are a double tap
+        beside.tap()
+        expect(sheet).to_be_hidden()
+    page.get_by_role("button", name="A is better").tap()
+    comment = page.locator("#comment")
+    expect(comment).to_be_focused()
+    page.wait_for_timeout(300)
+    covered = page.evaluate("document.querySelector('.choices').getBoundingClientRect().top")
+    assert comment.evaluate("one => one.getBoundingClientRect().bottom") <= covered
+    assert judgments() == []
+
+
 def test_keys_can_be_turned_off(visit: Open, ben: User) -> None:
     pairs(ben, 1)
     page = visit(ben, PAIR)
