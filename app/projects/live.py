@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.charts import Chart, draw
-from app.db import fetch
 from app.language import gettext as _
 from app.models import Project
 from app.projects import tally
@@ -70,10 +69,9 @@ class Live:
 
 def live(session: Session, project: Project) -> Live:
     began = perf_counter()
-    which = {"project_id": project.id}
-    people = fetch(session, tally.PEOPLE, which | {"recent": RECENT_HOURS, "median_of": MEDIAN_OF})
+    people = tally.people(session, project.id, recent_hours=RECENT_HOURS, median_of=MEDIAN_OF)
     standing = _standing(tally.wanted(session, project.id), done=sum(int(row["counted"]) for row in people))
-    hours = fetch(session, tally.HOURS, which | {"hours": HOURS})
+    hours = tally.by_hour(session, project.id, hours=HOURS)
     now = datetime.now(UTC)
     rate = recent_rate(hours, now)
     return Live(

@@ -12,7 +12,7 @@ How much all items of a project want is kept as one row, which whatever changes 
 
 # ruff: noqa: S608 -- what is put together here are constants of this file
 
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -23,6 +23,8 @@ LOCK = 7210563
 """Held together by all who change what may have been added up, and alone by whoever adds up; the triggers know it too."""
 WORTH_IT = 1000
 """Judgments, in all projects together: reading so many more takes some milliseconds."""
+MANY = 20_000
+"""So many more are read in one pass through all judgments. It happens before they were added up for the first time."""
 
 _JUDGES_OF_ALL: LiteralString = """
     judge (project_id, user_id) AS (
@@ -40,24 +42,27 @@ _JUDGES: LiteralString = """
             SELECT project_id, user_id FROM judgment
             WHERE project_id = %(project_id)s AND user_id > judge.user_id ORDER BY user_id LIMIT 1) AS following
     )"""
-# One row for each judgment that is newer than what was added up, and one for what it replaces or takes back. `OFFSET 0` keeps
-# the planner, which takes a third of all for newer, from reading all.
+# One row for each judgment that is newer than what was added up, and one for what it replaces or takes back. Where few are newer,
+# `{offset}` keeps the planner, which always takes a third of all for newer, from reading all.
 _NEWER: LiteralString = """
-    newer AS MATERIALIZED (
-        SELECT judge.*, said.id, said.judge_kind = 'human' AS by_a_person, said.created_at AS seen, part.*
+    said AS {kept} (
+        SELECT judge.*, one.*, judge_kind = 'human' AS by_a_person
         FROM judge LEFT JOIN judged USING (project_id, user_id)
         CROSS JOIN LATERAL (
-            SELECT * FROM judgment
-            WHERE project_id = judge.project_id AND user_id = judge.user_id AND id > coalesce(judged.newest, 0) OFFSET 0
-        ) AS said
-        CROSS JOIN LATERAL (
-            SELECT 1 AS one, said.outcome, said.counted, said.created_at AS at WHERE NOT said.withdrawn
-            UNION ALL
-            SELECT -1, outcome, counted, created_at FROM judgment AS old
-            WHERE said.revision > 1 AND old.assignment_id = said.assignment_id AND old.revision = said.revision - 1
-                AND NOT old.withdrawn
-        ) AS part
+            SELECT id, assignment_id, revision, withdrawn, judge_kind, outcome, counted, created_at FROM judgment
+            WHERE project_id = judge.project_id AND user_id = judge.user_id AND id > coalesce(judged.newest, 0) {offset}
+        ) AS one
+    ), newer AS (
+        SELECT project_id, user_id, id, by_a_person, created_at AS seen, 1 AS one, outcome, counted, created_at AS at
+        FROM said WHERE NOT withdrawn
+        UNION ALL
+        SELECT said.project_id, user_id, id, by_a_person, said.created_at, -1, old.* FROM said CROSS JOIN LATERAL (
+            SELECT outcome, counted, created_at FROM judgment
+            WHERE assignment_id = said.assignment_id AND revision = said.revision - 1 AND NOT withdrawn OFFSET 0
+        ) AS old WHERE said.revision > 1
     )"""
+_OF_FEW: LiteralString = _NEWER.format(kept="MATERIALIZED", offset="OFFSET 0")
+_OF_MANY: LiteralString = _NEWER.format(kept="NOT MATERIALIZED", offset="")
 _SUMS: LiteralString = """
     coalesce(sum(one) FILTER (WHERE by_a_person), 0) AS turns,
     coalesce(sum(one) FILTER (WHERE by_a_person AND outcome = 'tie'), 0) AS ties,
@@ -67,7 +72,7 @@ _HOURS: LiteralString = """
     sum(one) AS turns, coalesce(sum(one) FILTER (WHERE outcome = 'skip'), 0) AS skips, min(at) AS first"""
 
 _ADD_UP: LiteralString = f"""
-    WITH RECURSIVE {_JUDGES_OF_ALL}, {_NEWER}, by_hour AS (
+    WITH RECURSIVE {_JUDGES_OF_ALL}, {{newer}}, by_hour AS (
         INSERT INTO judged_hour (project_id, hour, user_id, turns, skips, first)
         SELECT project_id, date_trunc('hour', at), user_id, {_HOURS} FROM newer WHERE by_a_person GROUP BY 1, 2, 3
         ON CONFLICT (project_id, hour, user_id) DO UPDATE SET turns = judged_hour.turns + excluded.turns,
@@ -87,6 +92,9 @@ _TOTALS: LiteralString = """
     WHERE NOT EXISTS (SELECT FROM item_total WHERE item_total.project_id = project.id)
     GROUP BY project.id
 """
+_BEHIND: LiteralString = """
+    SELECT coalesce((SELECT max(id) FROM judgment), 0) - coalesce(max(newest), 0) AS judgments FROM judged
+"""
 _IS_WORTH_IT: LiteralString = """
     SELECT coalesce((SELECT max(id) FROM judgment), 0) - coalesce(max(newest), 0) >= %(worth_it)s
         OR coalesce(bool_or(newest = 0), false) AS judged,
@@ -94,8 +102,8 @@ _IS_WORTH_IT: LiteralString = """
     FROM judged
 """
 
-PEOPLE: LiteralString = f"""
-    WITH RECURSIVE {_JUDGES}, {_NEWER}, part AS (
+_PEOPLE: LiteralString = f"""
+    WITH RECURSIVE {_JUDGES}, {{newer}}, part AS (
         SELECT user_id, turns, ties, skips, counted, last FROM judged WHERE project_id = %(project_id)s
         UNION ALL
         SELECT user_id, {_SUMS} FROM newer GROUP BY user_id
@@ -124,10 +132,8 @@ PEOPLE: LiteralString = f"""
     ) AS typical
     ORDER BY today DESC, in_all DESC, user_id
 """
-"""Whoever has judged in a project, files included: what they said as a person, and how much of it all is `counted`."""
-
-HOURS: LiteralString = f"""
-    WITH RECURSIVE {_JUDGES}, {_NEWER}, part AS (
+_BY_HOUR: LiteralString = f"""
+    WITH RECURSIVE {_JUDGES}, {{newer}}, part AS (
         SELECT hour, turns, skips, first FROM judged_hour WHERE project_id = %(project_id)s
         UNION ALL
         SELECT date_trunc('hour', at), {_HOURS} FROM newer WHERE by_a_person GROUP BY 1
@@ -136,8 +142,6 @@ HOURS: LiteralString = f"""
     FROM part WHERE hour > date_trunc('hour', now()) - %(hours)s * interval '1 hour'
     GROUP BY hour HAVING sum(turns - skips) > 0 ORDER BY hour
 """
-"""What people judged in each hour, skips left out."""
-
 _WANTED: LiteralString = "SELECT items, wanted FROM item_total WHERE project_id = %(project_id)s"
 _WANTED_BY_ALL: LiteralString = """
     SELECT count(*) AS items, coalesce(sum(wanted), 0) AS wanted FROM item WHERE project_id = %(project_id)s AND wanted > 0
@@ -149,6 +153,21 @@ _ELSEWHERE: LiteralString = """
         (SELECT count(*) FROM assignment JOIN item AS lent ON lent.id = item_id
             WHERE assignment.project_id = %(project_id)s AND state = 'open' AND lent.wanted > 0) AS leased
 """
+
+
+def people(session: Session, project_id: int, *, recent_hours: int, median_of: int) -> list[dict[str, Any]]:
+    """Whoever has judged, files included: what they said as a person, and how much of it all is `counted`."""
+    told = {"project_id": project_id, "recent": recent_hours, "median_of": median_of}
+    return fetch(session, _PEOPLE.format(newer=_newer(session)), told)
+
+
+def by_hour(session: Session, project_id: int, *, hours: int) -> list[dict[str, Any]]:
+    """What people judged in each of the last hours, skips left out."""
+    return fetch(session, _BY_HOUR.format(newer=_newer(session)), {"project_id": project_id, "hours": hours})
+
+
+def _newer(session: Session) -> LiteralString:
+    return _OF_FEW if fetch(session, _BEHIND, {})[0]["judgments"] < MANY else _OF_MANY
 
 
 def wanted(session: Session, project_id: int) -> dict[str, int]:
@@ -166,7 +185,7 @@ def add_up(session: Session) -> int:
     session.execute(text("SET LOCAL statement_timeout = 0"))  # the first time it is all there ever was
     if worth_it["totals"]:
         session.execute(text(_TOTALS))
-    return len(fetch(session, _ADD_UP, {})) if worth_it["judged"] else 0
+    return len(fetch(session, _ADD_UP.format(newer=_newer(session)), {})) if worth_it["judged"] else 0
 
 
 def keep_still(session: Session) -> None:

@@ -124,7 +124,7 @@ def test_it_is_right_whatever_people_do_and_whenever_it_is_added_up(ben: User, c
 
 
 def test_what_managers_and_files_change_is_in_it(ada: User, ben: User, at_once: None):
-    project = queued(ben, items=5, wanted=2)
+    project = queued(ben, items=5, wanted=2, item_order="imported")
     for _ in range(3):
         turn = asked(ben, project)
         assert turn
