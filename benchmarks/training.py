@@ -1,7 +1,7 @@
 """Training on preferences, held against TRL's trainers: the same weights, tokens, optimizer and order on both sides.
 
     make bench B=training            with PAIRS=file.jsonl.gz for the tasks on real pairs
-    python -m benchmarks.training [--pairs FILE] [--trl-python PYTHON] [--rounds N] [--only WORD]
+    python -m benchmarks.training [--pairs FILE] [--trl-python PYTHON] [--rounds N] [--only WORD] [--gpu]
 
 Each side is a process of one thread; their rounds alternate. Figures are ratios of the medians of CPU seconds, so a busy
 machine moves both. Memory is the most above the level after loading. TRL may live in an environment of its own. On real pairs it
@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 
+from benchmarks import training_gpu
 from benchmarks.report import Figure, finish, give_up, print_table
 from benchmarks.training_tasks import SMALL_VOCABULARY, Group, Task, drawn_groups, real_pairs
 from tests.small import TEXTS
@@ -34,6 +35,10 @@ BODY = 3_162_112
 """Weights that every token meets; those of the vocabulary come on top where there are logits."""
 SEARCH_ROUNDS = 2
 """One is warming up."""
+
+
+class Ended(Exception):  # noqa: N818 -- what became of a side
+    """A side's process is no more."""
 
 
 @dataclass
@@ -48,7 +53,7 @@ class Process:
         assert self.running.stdout
         line = self.running.stdout.readline()
         if not line:
-            give_up(f"the process of {self.side} ended; its log is above")
+            raise Ended(f"the process of {self.side} ended; its log is above")
         told: dict[str, Any] = json.loads(line)
         return told
 
@@ -58,9 +63,9 @@ class Process:
         self.running.stdin.flush()
         self.rounds.append(self.hear())
 
-    def cpu_s(self) -> float:
-        """Of one round; the first one is warming up."""
-        return statistics.median(each["cpu_s"] for each in self.rounds[1:])
+    def seconds(self) -> float:
+        """Of CPU, for one round; the first one is warming up."""
+        return statistics.median(each["seconds"] for each in self.rounds[1:])
 
     def memory(self) -> float:
         return max(each["memory"] for each in self.rounds)
@@ -77,7 +82,8 @@ def started(side: str, folder: Path, trl_python: str) -> Process:
         "repeated": [sys.executable, "-m", "benchmarks.training_ours", str(folder / "ours"), "repeated"],
         "trl": [trl_python, "-m", "benchmarks.training_trl", str(folder / "trl"), rows_at_once],
     }[name]
-    quiet = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    quiet = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"}
+    quiet["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
     quiet |= {"HF_HOME": str(folder / "cache"), "TRANSFORMERS_VERBOSITY": "error", "PYTHONWARNINGS": "ignore"}
     pipe = subprocess.PIPE
     running = subprocess.Popen(command, cwd=ROOT, env=os.environ | quiet, stdin=pipe, stdout=pipe, text=True)
@@ -111,11 +117,11 @@ def best_of_trl(task: Task, tokenizer: Any, trl_python: str) -> str:
     sides = [f"trl {number}" for number in task.divisors()]
     tried = [measured(task, tokenizer, (side,), SEARCH_ROUNDS, trl_python)[0] for side in sides]
     for each in tried:
-        step = each.cpu_s() / task.steps_per_round
+        step = each.seconds() / task.steps_per_round
         print(
             f"{task.name}: {each.side} pairs at once, {step:.3f} s of CPU a step, {each.memory():.0f} MiB", flush=True
         )
-    return min(tried, key=Process.cpu_s).side
+    return min(tried, key=Process.seconds).side
 
 
 def row_of(task: Task, ours: Process, other: Process) -> list[object]:
@@ -123,9 +129,9 @@ def row_of(task: Task, ours: Process, other: Process) -> list[object]:
     step = task.steps_per_round
     return [
         task.name,
-        f"{ours.cpu_s() / step:.3f} s",
-        f"{other.cpu_s() / step:.3f} s",
-        f"{other.cpu_s() / ours.cpu_s():.2f}×",
+        f"{ours.seconds() / step:.3f} s",
+        f"{other.seconds() / step:.3f} s",
+        f"{other.seconds() / ours.seconds():.2f}×",
         f"{ours.memory():.0f} MiB",
         f"{other.memory():.0f} MiB",
         f"{ours.memory() / other.memory():.2f}",
@@ -187,9 +193,32 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--only", default="", help="tasks whose figure's name holds this word")
+    parser.add_argument("--gpu", action="store_true", help="models of billions of weights on a GPU (`training_gpu.py`)")
     given = parser.parse_args()
     if given.trl_python == sys.executable and importlib.util.find_spec("trl") is None:
         give_up("trl is not installed here: pip install -e '.[trl]', or name a Python that has it with --trl-python")
+    try:
+        if given.gpu:
+            on_gpu(given.only, given.rounds, given.trl_python)
+        else:
+            on_cpu(given)
+    except Ended as ended:
+        give_up(str(ended))
+
+
+def on_gpu(only: str, rounds: int, trl_python: str) -> None:
+    def alone(task: Task, side: str, rounds: int) -> Process | None:
+        try:
+            return measured(task, tokenizer, (side,), rounds, trl_python)[0]
+        except Ended as ended:
+            print(f"{task.name}: {ended}", flush=True)
+            return None
+
+    tokenizer = starter.train_tokenizer(TEXTS, vocabulary=SMALL_VOCABULARY)
+    training_gpu.run(only, rounds, tokenizer, alone)
+
+
+def on_cpu(given: argparse.Namespace) -> None:
     rows, figures = [], {}
     for task, tokenizer, sides, (speed, memory), name in tasks(given.pairs and Path(given.pairs)):
         if given.only not in name:
@@ -201,7 +230,7 @@ def main() -> None:
         ours, other = measured(task, tokenizer, (sides[0], against), given.rounds, given.trl_python)
         rows.append(row_of(task, ours, other))
         print(rows[-1], flush=True)
-        figures[f"{name}_speed"] = Figure(round(other.cpu_s() / ours.cpu_s(), 3), speed)
+        figures[f"{name}_speed"] = Figure(round(other.seconds() / ours.seconds(), 3), speed)
         figures[f"{name}_memory"] = Figure(round(ours.memory() / other.memory(), 3), memory, at_least=False)
         if name == "dpo_real_pairs":
             share = share_of_peak(task, ours, given.rounds)
@@ -226,7 +255,7 @@ def share_of_peak(task: Task, ours: Process, rounds: int) -> float:
     """Useful FLOP per second of CPU over what a matrix product reaches, all rounds but the first."""
     first = task.steps_per_round * task.groups_per_step
     useful = useful_flops(list(task.groups[first : rounds * first]), task.vocabulary)
-    return useful / sum(each["cpu_s"] for each in ours.rounds[1:]) / peak_flops()
+    return useful / sum(each["seconds"] for each in ours.rounds[1:]) / peak_flops()
 
 
 if __name__ == "__main__":

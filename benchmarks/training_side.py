@@ -2,7 +2,8 @@
 
 Both sides speak so: a line comes in, the steps of a round are done, one line of JSON goes out. Thus the rounds of two
 processes alternate, and neither ever computes while the other one does. Memory is the most that was resident above the level
-after loading; Linux counts it anew from where it is told to. This file is read by a Python without Tiebreak's packages.
+after loading; Linux counts it anew from where it is told to. On a GPU the clock counts, and the most that was allocated there. This
+file is read by a Python without Tiebreak's packages.
 """
 
 import json
@@ -12,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import torch
 
 ANSWERS = os.fdopen(os.dup(1), "w")  # what libraries print goes elsewhere
 os.dup2(2, 1)
@@ -34,10 +37,11 @@ def resident(what: str) -> float:
 class Side:
     """Keeps the round's clock and its losses. ``begin`` waits for the word."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_gpu: bool = False) -> None:
+        self.on_gpu = on_gpu
         self.level = resident("VmRSS")
         Path("/proc/self/clear_refs").write_text("5")
-        self.losses: list[float] = []
+        self.losses: list[Any] = []
         self.began = 0.0
         self.say(level=self.level)
 
@@ -48,8 +52,16 @@ class Side:
         if not sys.stdin.readline():
             os._exit(0)
         self.losses = []
-        self.began = time.process_time()
+        self.began = self.now()
 
     def end(self) -> None:
-        cpu_s = time.process_time() - self.began
-        self.say(cpu_s=cpu_s, losses=self.losses, memory=resident("VmHWM") - self.level)
+        seconds = self.now() - self.began
+        memory = torch.cuda.max_memory_allocated() / 2**20 if self.on_gpu else resident("VmHWM") - self.level
+        self.say(seconds=seconds, losses=[float(each) for each in self.losses], memory=memory)
+
+    def now(self) -> float:
+        """Seconds of CPU, or of the clock once the GPU has done what it was told."""
+        if not self.on_gpu:
+            return time.process_time()
+        torch.cuda.synchronize()
+        return time.perf_counter()

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
-
+from benchmarks.training_models import small_llama
 from worker import starter
 from worker.steps import rate_at
 
@@ -24,7 +22,7 @@ Group = dict[str, Any]
 
 @dataclass(frozen=True)
 class Task:
-    """``groups_per_step`` groups, all of one size, make a step."""
+    """``groups_per_step`` groups, all of one size, make a step. ``size`` is that of a model on a GPU; both sides make it there."""
 
     name: str
     method: str
@@ -32,6 +30,7 @@ class Task:
     groups_per_step: int
     steps_per_round: int
     vocabulary: int
+    size: str = ""
 
     def rows_per_step(self) -> int:
         """The ordered pairs of a step: what TRL makes of its groups."""
@@ -67,33 +66,16 @@ class Task:
             "rates": rates,
             "n_steps": n_steps,
             "steps_per_round": self.steps_per_round,
+            "size": self.size,
         }
         for side, given in (("ours", ordered), ("trl", groups)):
             (folder / side).mkdir(parents=True)
             (folder / side / "order.json").write_text(json.dumps(order | {"groups": given}))
-        network = model_of(self.method, tokenizer, self.vocabulary)
+        network = None if self.size else small_llama(self.method, tokenizer, self.vocabulary)
         for side in ("ours", "trl"):
-            network.save_pretrained(folder / side / "model")
             tokenizer.save_pretrained(folder / side / "model")
-
-
-def model_of(method: str, tokenizer: Any, vocabulary: int) -> Any:
-    """A Llama with 3.2 million weights besides those of its vocabulary."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=256,
-        intermediate_size=688,
-        num_hidden_layers=4,
-        num_attention_heads=8,
-        max_position_embeddings=4096,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        num_labels=1,
-    )
-    return LlamaForCausalLM(config) if method == "dpo" else LlamaForSequenceClassification(config)
+            if network is not None:
+                network.save_pretrained(folder / side / "model")
 
 
 def drawn_groups(number: int, size: int, end: int, prompt: int = 256, response: int = 64) -> list[Group]:

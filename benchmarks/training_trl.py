@@ -1,10 +1,11 @@
 """TRL's side of `training.py`: its own trainers, with what costs time or memory for nothing turned off.
 
-Reference log-probabilities computed beforehand, no activation checkpointing, float32, nothing logged or saved; a step is one
-batch or several whose gradients are added up, as it is told. Optimizer, learning rates, clipping, weights, tokens and their order
+Reference log-probabilities computed beforehand, no activation checkpointing, float32 (on a GPU layers in bfloat16, with Liger's
+kernels where they are installed), nothing logged or saved; a step is one batch or several whose gradients are added up, as it is told. Optimizer, learning rates, clipping, weights, tokens and their order
 are those of the other side. The loss is taken where the trainer has it, so no step is spent on logging.
 """
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +20,7 @@ from transformers import (
 )
 from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer
 
+from benchmarks.training_models import on_gpu
 from benchmarks.training_side import Side, order_of
 
 
@@ -32,7 +34,7 @@ class Rounds(TrainerCallback):
 
     def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         parts = AsGiven.parts
-        self.side.losses.append(sum(parts) / len(parts))
+        self.side.losses.append(sum(parts) / len(parts))  # of a GPU read when the round is over
         parts.clear()
         if state.global_step % self.per_round == 0:
             self.side.end()
@@ -41,7 +43,7 @@ class Rounds(TrainerCallback):
 class AsGiven:
     """The rows are tokens already; the loss of each batch is noted."""
 
-    parts: ClassVar[list[float]] = []
+    parts: ClassVar[list[Any]] = []
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:
         return dataset
@@ -49,7 +51,7 @@ class AsGiven:
     def compute_loss(self, *given: Any, **named: Any) -> Any:
         found = super().compute_loss(*given, **named)  # type: ignore[misc]
         loss = found[0] if isinstance(found, tuple) else found
-        self.parts.append(float(loss))
+        self.parts.append(loss.detach())
         return found
 
 
@@ -81,18 +83,23 @@ def main(folder: Path, at_once: int) -> None:
     order = order_of(folder)
     is_dpo = order["method"] == "dpo"
     auto = AutoModelForCausalLM if is_dpo else AutoModelForSequenceClassification
-    model = auto.from_pretrained(folder / "model", dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(folder / "model")
+    if order["size"]:
+        model = on_gpu(order["size"], order["method"], tokenizer)
+    else:
+        model = auto.from_pretrained(folder / "model", dtype=torch.float32)
     rows = rows_of(order)
-    side = Side()
+    side = Side(on_gpu=bool(order["size"]))
     shared: dict[str, Any] = {
         "output_dir": str(folder / "trl"),
         "per_device_train_batch_size": at_once,
         "gradient_accumulation_steps": len(rows) // order["n_steps"] // at_once,
         "max_steps": order["n_steps"],
         "max_grad_norm": 1.0,
-        "bf16": False,
-        "use_cpu": True,
+        "bf16": bool(order["size"]),
+        "use_cpu": not order["size"],
+        "use_liger_kernel": bool(order["size"]) and importlib.util.find_spec("liger_kernel") is not None,
+        "liger_kernel_config": {"fused_linear_cross_entropy": False},  # neither trainer's loss is one
         "gradient_checkpointing": False,
         "report_to": "none",
         "save_strategy": "no",

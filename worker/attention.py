@@ -13,14 +13,17 @@ the rest only the final `out` and z: P = exp(S − z) and dS = P ∘ (dP − Σ 
 differentiated alone and the gradients of its queries add up (Milakov & Gimelshein 2018, arXiv:1805.02867, for the merging;
 Dao 2023, arXiv:2307.08691, section 3, for the backward pass; Juravsky et al. 2024, arXiv:2402.05099, for the shared prefix).
 
-The kernel is PyTorch's own for the CPU, whose z plain `scaled_dot_product_attention` keeps to itself. On other devices
-a group takes one call with a mask, which computes the same and wastes the masked part.
+The kernel is PyTorch's own for the CPU, whose z plain `scaled_dot_product_attention` keeps to itself. On a GPU in half precision
+all groups of a batch take one call of its kernel for rows of many lengths: every response is a row whose keys are its prompt's and
+its own. Keys and values of a prompt are copied for each of its responses, which is little beside what is computed of them;
+queries stay where they are. What that kernel does not take goes group by group through a mask, which computes the same and wastes the
+masked part.
 
 `transformers` finds this as an attention implementation. Without ``packed_spans`` it is plain SDPA, so one model serves
 packed rows, padded rows and generation alike. Left out: sliding windows, sinks, soft caps, position biases; a model that has
 them and long rows is noticed by `sharing.py` and gets padded rows.
 
-Shape key: H heads, N tokens of the packed row, D width of a head.
+Shape key: H heads, N tokens of the packed row, D width of a head, S keys of all rows, prompts copied.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,6 +44,9 @@ UNKNOWN = ("softcap", "s_aux", "position_bias", "cache")
 
 _forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001 -- the public function hides z
 _backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward  # noqa: SLF001 -- as above
+_rows_forward = torch.ops.aten._flash_attention_forward  # noqa: SLF001 -- the public one is newer than the oldest torch that serves
+WIDEST_HEAD = 256
+"""Numbers of a head that the GPU's kernel takes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,13 @@ def packed_attention(
 ) -> Tensor:
     """Attention of every token to its prompt and its own response up to itself: (1, H, N, D) in and out.
 
-    All three have the same number of heads.
+    Several heads of the query may share one of keys and values.
     """
+    if _fits_one_call(query_HND):
+        return _in_one_call(query_HND, key_HND, value_HND, tuple(spans), scale)
+    shared = query_HND.shape[1] // key_HND.shape[1]
+    if shared > 1:
+        key_HND, value_HND = (each.repeat_interleave(shared, dim=1) for each in (key_HND, value_HND))
     if query_HND.device.type == "cpu":
         found: Tensor = _Packed.apply(query_HND, key_HND, value_HND, spans, scale)  # type: ignore[no-untyped-call]  # torch does not type it
         return found
@@ -79,6 +90,72 @@ def _masked(query_HND: Tensor, key_HND: Tensor, value_HND: Tensor, span: Span, s
     return functional.scaled_dot_product_attention(
         query_HND[:, :, own], key_HND[:, :, own], value_HND[:, :, own], attn_mask=mask_NN, scale=scale
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A packed row as rows of its own for each response, the first one's with the prompt before it.
+
+    Row i has the queries from ``queries[i]`` to ``queries[i + 1]`` and the keys from ``keys[i]`` to ``keys[i + 1]`` of those that
+    ``at_S`` gathers; the last of both meet, and each query sees the keys up to its own.
+    """
+
+    queries: Tensor
+    keys: Tensor
+    at_S: Tensor
+    most_queries: int
+    most_keys: int
+
+
+@lru_cache(maxsize=8)
+def rows_of(spans: tuple[Span, ...], device: torch.device) -> Rows:
+    """The rows of a batch; all its layers ask for the same."""
+    queries, keys, at = [0], [0], list[Tensor]()
+    for span in spans:
+        prompt = torch.arange(span.start, span.start + span.prompt)
+        start = span.start + span.prompt
+        for place, length in enumerate(span.responses):
+            if length or place == 0:
+                queries.append(start + length)
+                at += [prompt, torch.arange(start, start + length)]
+                keys.append(keys[-1] + span.prompt + length)
+            start += length
+    ends, far = torch.tensor([queries, keys], dtype=torch.int32), torch.cat(at)
+    most_queries, most_keys = ends.diff().amax(1).tolist()
+    query_ends, key_ends = ends.to(device, non_blocking=True)
+    return Rows(query_ends, key_ends, far.to(device, non_blocking=True), most_queries, most_keys)
+
+
+def _fits_one_call(query_HND: Tensor) -> bool:
+    """What PyTorch's kernel for rows of many lengths takes."""
+    is_half = query_HND.dtype in {torch.bfloat16, torch.float16}
+    if not (query_HND.is_cuda and is_half and query_HND.shape[-1] <= WIDEST_HEAD and query_HND.shape[-1] % 8 == 0):
+        return False
+    return torch.cuda.get_device_capability(query_HND.device) >= (8, 0)
+
+
+def _in_one_call(query: Tensor, key: Tensor, value: Tensor, spans: tuple[Span, ...], scale: float) -> Tensor:
+    rows = rows_of(spans, query.device)
+    query_NHD, key_NHD, value_NHD = (each.squeeze(0).transpose(0, 1) for each in (query, key, value))
+    if len(rows.at_S) > len(query_NHD):
+        key_NHD, value_NHD = (_Gathered.apply(each, rows.at_S) for each in (key_NHD, value_NHD))  # type: ignore[no-untyped-call]  # torch does not type it
+    ends, most = (rows.queries, rows.keys), (rows.most_queries, rows.most_keys)
+    out_NHD: Tensor = _rows_forward(query_NHD, key_NHD, value_NHD, *ends, *most, 0.0, True, False, scale=scale)[0]  # noqa: FBT003 -- no dropout; causal; no mask to look at
+    return out_NHD.transpose(0, 1)[None]
+
+
+class _Gathered(torch.autograd.Function):
+    """Rows copied to where they are read; what comes back for the copies of one is summed in float32."""
+
+    @staticmethod
+    def forward(ctx: Any, rows_NHD: Tensor, at_S: Tensor) -> Tensor:
+        ctx.n, ctx.at_S = len(rows_NHD), at_S
+        return rows_NHD.index_select(0, at_S)
+
+    @staticmethod
+    def backward(ctx: Any, d_SHD: Tensor) -> tuple[Tensor, None]:
+        d_NHD = d_SHD.new_zeros(ctx.n, *d_SHD.shape[1:], dtype=torch.float32)
+        return d_NHD.index_add_(0, ctx.at_S, d_SHD.float()).to(d_SHD.dtype), None
 
 
 @lru_cache(maxsize=256)
@@ -158,9 +235,6 @@ def _attend(
     if wishes or how.get("dropout") or how.get("is_causal") is False:
         raise Rejected(", ".join(wishes) or "dropout or no causal mask")
     query, key = query.to(value.dtype), key.to(value.dtype)  # rotary positions are float32 beside half-precision layers
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1:
-        key, value = (each.repeat_interleave(groups, dim=1) for each in (key, value))
     scale = how.get("scaling") or query.shape[-1] ** -0.5
     return packed_attention(query, key, value, spans, scale).transpose(1, 2).contiguous(), None
 

@@ -10,7 +10,8 @@ model's body sees it (packed: 1 × all tokens; padded: responses × the longest)
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +19,9 @@ import torch
 from torch import Tensor
 
 from worker.attention import Span
+
+Number = float | Tensor
+"""A tensor of shape () is read late, and many of them together: whoever reads one of a GPU waits until it has computed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class Batch:
     reference_GK: Tensor
     score_GK: Tensor
     strength_G: Tensor
-    measured: dict[str, tuple[float, float]] = field(default_factory=dict)
+    measured: dict[str, tuple[Number, Number]] = field(default_factory=dict)
 
     def grouped(self, values_R: Tensor) -> Tensor:
         """One value for each row, put back where the row came from: (G, K), 0 in empty slots. Gradients pass."""
@@ -110,31 +114,47 @@ def pack(groups: Sequence[EncodedGroup], device: torch.device, *, ends: bool) ->
     nothing after them, so for a policy they are left out.
     """
     spans: list[Span] = []
-    ids: list[int] = []
-    positions: list[int] = []
-    at: list[int] = []
-    last: list[int] = []
+    parts: list[tuple[int, ...]] = []
+    bases: list[int] = []
+    before: list[int] = []
+    length = 0
     for group in groups:
         inputs = [response if ends else response[:-1] for response in group.responses]
-        spans.append(Span(len(ids), len(group.prompt), tuple(map(len, inputs))))
-        before = len(ids) + len(group.prompt) - 1
-        ids += group.prompt
-        positions += range(len(group.prompt))
-        for response, given in zip(group.responses, inputs, strict=True):
-            at += [before, *range(len(ids), len(ids) + len(response) - 1)]
-            ids += given
-            positions += range(len(group.prompt), len(group.prompt) + len(given))
-            last.append(len(ids) - 1)
+        spans.append(Span(length, len(group.prompt), tuple(map(len, inputs))))
+        parts += [group.prompt, *inputs]
+        bases += [0] + [len(group.prompt)] * len(inputs)
+        before += [length + len(group.prompt) - 1] * len(inputs)
+        length = spans[-1].end
+    judged = _judged(groups)
+    lengths_P = torch.tensor([len(part) for part in parts])
+    first_P = lengths_P.cumsum(0) - lengths_P
+    is_response_P = torch.tensor([place > 0 for group in groups for place in range(len(group.responses) + 1)])
     batch = Batch(
-        ids_BT=torch.tensor([ids]),
-        position_BT=torch.tensor([positions]),
-        attention_BT=torch.ones(1, len(ids), dtype=torch.bool),
+        ids_BT=_ids(parts)[None],
+        position_BT=torch.arange(length)[None] + (torch.tensor(bases) - first_P).repeat_interleave(lengths_P),
+        attention_BT=torch.ones(1, length, dtype=torch.bool),
         spans=tuple(spans),
-        at_M=torch.tensor(at),
-        last_R=torch.tensor(last),
-        **_judged(groups),
+        at_M=_predicting(first_P[is_response_P], torch.tensor(before), judged["tokens_R"]),
+        last_R=(first_P + lengths_P - 1)[is_response_P],
+        **judged,
     )
     return _moved(batch, device)
+
+
+def _ids(parts: Iterable[Sequence[int]]) -> Tensor:
+    """Many numbers one after the other; `torch.tensor` takes five times as long for a list."""
+    ids = array("q")
+    for part in parts:
+        ids.extend(part)
+    return torch.frombuffer(ids, dtype=torch.int64)
+
+
+def _predicting(first_R: Tensor, before_R: Tensor, tokens_R: Tensor) -> Tensor:
+    """Where each token of a response is predicted: the first one before the response, the others at the one before them."""
+    starts_R = tokens_R.cumsum(0) - tokens_R
+    at_M = torch.arange(int(tokens_R.sum())) + (first_R - 1 - starts_R).repeat_interleave(tokens_R)
+    at_M[starts_R] = before_R
+    return at_M
 
 
 def collate(groups: Sequence[EncodedGroup], pad_id: int, device: torch.device) -> Batch:
@@ -145,7 +165,7 @@ def collate(groups: Sequence[EncodedGroup], pad_id: int, device: torch.device) -
     place_T = torch.arange(int(length_R.max()))
     attention_RT = place_T < length_R[:, None]
     ids_RT = torch.full(attention_RT.shape, pad_id)
-    ids_RT[attention_RT] = torch.tensor([token for row in rows for token in row])
+    ids_RT[attention_RT] = _ids(rows)
     predicting_RT = attention_RT & (place_T >= prompt_R[:, None] - 1) & (place_T < length_R[:, None] - 1)
     first_R = torch.arange(len(rows)) * len(place_T)
     batch = Batch(
@@ -174,7 +194,7 @@ def _judged(groups: Sequence[EncodedGroup]) -> dict[str, Any]:
     known = [group.scores or (math.nan,) * len(group.responses) for group in groups]
     score_GK[group_R, slot_R] = torch.tensor([score for scores in known for score in scores])
     return {
-        "target_M": torch.tensor([token for response in responses for token in response]),
+        "target_M": _ids(responses),
         "row_M": torch.arange(len(responses)).repeat_interleave(tokens_R),
         "tokens_R": tokens_R,
         "group_R": group_R,
@@ -189,5 +209,8 @@ def _judged(groups: Sequence[EncodedGroup]) -> dict[str, Any]:
 
 
 def _moved(batch: Batch, device: torch.device) -> Batch:
-    tensors: dict[str, Any] = {name: each.to(device) for name, each in vars(batch).items() if isinstance(each, Tensor)}
+    """A GPU is not waited for: what lies in ordinary memory has been read when the call is back."""
+    tensors: dict[str, Any] = {
+        name: each.to(device, non_blocking=True) for name, each in vars(batch).items() if isinstance(each, Tensor)
+    }
     return replace(batch, **tensors)

@@ -13,7 +13,9 @@ Neither needs what comes from above but as a factor for each token. So pᵀW is 
 weights that do not learn (LoRA) nothing is left to do, and for those that do one product per chunk is left. The entropy
 comes with it, since Σ_v p_v l_v = h · pᵀW + p · b: H = lse(l) − Σ_v p_v l_v costs no pass over the vocabulary.
 
-With m = max l, softmax in place leaves max p = e^(m − lse), so lse = m − log max p, and one table serves for everything.
+With m = max l, softmax in place leaves max p = e^(m − lse), so lse = m − log max p, and one table serves for everything. On a GPU
+in half precision that table is of half precision too, a kernel of `kernels.py` makes p and lse in one go, and products with it are
+summed in float32.
 
 (Chunking, and gradients made in the forward pass: Liger kernel's fused linear cross-entropy, arXiv:2410.10989, section 3.2,
 for a loss whose factors are known beforehand. Here they are not, since a preference loss first compares the responses.)
@@ -28,10 +30,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-CHUNK_LOGITS = 2**24
-"""Logits of one chunk: 64 MiB of float32."""
-KEPT_LOGITS = 2**24
-"""Probabilities that wait for the backward pass; others are made again."""
+from worker import fused
+
+_addmm = torch.ops.aten.addmm.dtype_out  # a product of half precision added to float32, for which torch has no method
+CHUNK_LOGITS, CHUNK_ON_GPU = 2**24, 2**28
+"""Logits of one chunk: 64 MiB of float32; on a GPU, which is quick with large products alone, 512 MiB in half precision."""
+KEPT_LOGITS, KEPT_BYTES_OF_GPU = 2**24, 16
+"""Probabilities that wait for the backward pass, others are made again: so many, on a GPU what fills a sixteenth of it."""
 
 
 def response_logp(token_logp_M: Tensor, row_M: Tensor, n_responses: int) -> Tensor:
@@ -62,14 +67,14 @@ class _TokenLogp(torch.autograd.Function):
         expected_MD = torch.empty_like(hidden_MD) if is_training else None
         kept: list[Tensor] = []
         keeps = is_training and (ctx.needs_input_grad[1] or ctx.needs_input_grad[2])
-        for part in chunks(len(target_M), len(weight_VD)):
+        for part in chunks(len(target_M), len(weight_VD), hidden_MD.is_cuda):
             hidden_CD = hidden_MD[part]
             p_CV, lse_C, logp_M[part] = probabilities(hidden_CD, weight_VD, bias_V, target_M[part])
             if expected_MD is not None:
                 expected_CD = torch.mm(p_CV.to(hidden_MD.dtype), weight_VD, out=expected_MD[part])
                 mean_C = (hidden_CD.to(wide) * expected_CD).sum(1)
-                entropy_M[part] = lse_C - (mean_C if bias_V is None else mean_C + p_CV @ bias_V.to(wide))
-            if keeps and sum(each.numel() for each in kept) + p_CV.numel() <= KEPT_LOGITS:
+                entropy_M[part] = lse_C - (mean_C if bias_V is None else mean_C + p_CV.to(wide) @ bias_V.to(wide))
+            if keeps and sum(each.numel() for each in kept) + p_CV.numel() <= most_kept(p_CV):
                 kept.append(p_CV)
         ctx.mark_non_differentiable(entropy_M)
         ctx.kept = kept
@@ -94,22 +99,32 @@ def _head_gradients(ctx: Any, factor_M: Tensor) -> tuple[Tensor, Tensor | None]:
     d_weight = torch.zeros(weight_VD.shape, dtype=factor_M.dtype, device=weight_VD.device)
     d_weight.index_add_(0, target_M, scaled_MD)
     d_bias = None if bias_V is None else d_weight.new_zeros(len(bias_V)).index_add_(0, target_M, factor_M)
-    for place, part in enumerate(chunks(len(target_M), len(weight_VD))):
+    for place, part in enumerate(chunks(len(target_M), len(weight_VD), hidden_MD.is_cuda)):
         if place < len(ctx.kept):
             p_CV = ctx.kept[place]
         else:
             p_CV, _, _ = probabilities(hidden_MD[part], weight_VD, bias_V, target_M[part])
-        d_weight.addmm_(p_CV.T, scaled_MD[part], alpha=-1)
+        if p_CV.dtype == d_weight.dtype:
+            d_weight.addmm_(p_CV.T, scaled_MD[part], alpha=-1)
+        else:
+            _addmm(d_weight, p_CV.T, scaled_MD[part].to(p_CV.dtype), d_weight.dtype, alpha=-1, out=d_weight)
         if d_bias is not None:
-            d_bias.sub_(factor_M[part] @ p_CV)
+            d_bias.sub_(factor_M[part] @ p_CV.to(factor_M.dtype))
     ctx.kept.clear()
     return d_weight, d_bias
 
 
-def chunks(n_tokens: int, vocabulary: int) -> Sequence[slice]:
+def chunks(n_tokens: int, vocabulary: int, on_gpu: bool = False) -> Sequence[slice]:
     """Where each chunk of tokens lies."""
-    step = max(1, CHUNK_LOGITS // vocabulary)
+    step = max(1, (CHUNK_ON_GPU if on_gpu else CHUNK_LOGITS) // vocabulary)
     return [slice(start, min(start + step, n_tokens)) for start in range(0, n_tokens, step)]
+
+
+def most_kept(p_CV: Tensor) -> int:
+    """How many probabilities of this precision may wait for the backward pass."""
+    if not p_CV.is_cuda:
+        return KEPT_LOGITS
+    return int(torch.cuda.get_device_properties(p_CV.device).total_memory) // KEPT_BYTES_OF_GPU // p_CV.element_size()
 
 
 def probabilities(
@@ -117,6 +132,12 @@ def probabilities(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Softmax over the vocabulary, its normaliser's log and the log-probability of the target: (C, V), (C,), (C,)."""
     logits_CV = functional.linear(hidden_CD, weight_VD, None if bias_V is None else bias_V.to(hidden_CD.dtype))
+    if logits_CV.is_cuda and logits_CV.dtype == torch.bfloat16 and fused.is_there():
+        from worker.kernels import softmax_  # noqa: PLC0415 -- Triton is not everywhere
+
+        target_logit_C = logits_CV.gather(1, target_C[:, None])[:, 0].float()
+        lse_C = softmax_(logits_CV)
+        return logits_CV, lse_C, target_logit_C - lse_C
     wide_CV = logits_CV.to(torch.promote_types(logits_CV.dtype, torch.float32))
     target_logit_C = wide_CV.gather(1, target_C[:, None])[:, 0]
     most_C, where_C = wide_CV.max(1)

@@ -43,9 +43,9 @@ PLAIN_TEMPLATE = (
     "{% if add_generation_prompt %}Assistant: {% endif %}"
 )
 PAD_TOKEN = "<|pad|>"  # noqa: S105 -- a token of a vocabulary, not a password
-MOST_TOKENS = 16_384
+MOST_TOKENS, MOST_ON_GPU = 16_384, 65_536
 ACTIVATION_BYTES = 2**31
-"""What one micro-batch may take on a CPU; on a GPU it is an eighth of its memory, since weights and AdamW take most."""
+"""What one micro-batch may take on a CPU; on a GPU it is half of what weights, gradients and AdamW leave, and an eighth at least."""
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
@@ -77,15 +77,22 @@ class Model:
         """Tokens of one micro-batch, padding included: as many as keep their activations within a memory budget.
 
         A rough count, but of the right order: in each layer a token leaves about 34 numbers per unit of width for the
-        backward pass (Korthikanti et al. 2022, arXiv:2205.05198, section 4, without its attention maps), in 4 bytes each.
+        backward pass (Korthikanti et al. 2022, arXiv:2205.05198, section 4, without its attention maps), in the bytes of a number.
         """
         sizes = self.network.config.get_text_config()
-        bytes_per_token = 34 * 4 * sizes.hidden_size * sizes.num_hidden_layers
+        bytes_per_token = 34 * self.precision.itemsize * sizes.hidden_size * sizes.num_hidden_layers
         if self.device.type == "cuda":
-            budget = torch.cuda.get_device_properties(self.device).total_memory // 8
+            whole = torch.cuda.get_device_properties(self.device).total_memory
+            budget, most = max(whole // 8, (whole - self._kept_bytes()) // 2), MOST_ON_GPU
         else:
-            budget = ACTIVATION_BYTES
-        return int(max(1, min(MOST_TOKENS, budget // bytes_per_token) >> self.halvings))
+            budget, most = ACTIVATION_BYTES, MOST_TOKENS
+        return int(max(1, min(most, budget // bytes_per_token) >> self.halvings))
+
+    def _kept_bytes(self) -> int:
+        """Weights, and of those that learn a gradient and what AdamW knows; of several processes, a share of each."""
+        weights = list(self.network.parameters())
+        held = sum(each.numel() * each.element_size() for each in weights)
+        return int(held + 12 * sum(each.numel() for each in weights if each.requires_grad)) // count()
 
     def batches(self, groups: Sequence[EncodedGroup]) -> list[list[int]]:
         """Places of the groups that go through the model together."""
@@ -245,7 +252,7 @@ def logp(model: Model, batch: Batch) -> Tensor:
     predicting_MD = hidden(model, batch).index_select(0, batch.at_M)
     token_M, entropy_M = token_logp(predicting_MD, head.weight, getattr(head, "bias", None), batch.target_M)
     if torch.is_grad_enabled():
-        batch.measured["entropy"] = (float(entropy_M.sum()), len(entropy_M))
+        batch.measured["entropy"] = (entropy_M.sum(), len(entropy_M))
     return response_logp(token_M, batch.row_M, len(batch.tokens_R))
 
 

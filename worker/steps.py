@@ -22,17 +22,19 @@ from torch import Tensor
 
 from app.errors import BadInput
 from worker import processes
-from worker.batches import EncodedGroup
+from worker.batches import EncodedGroup, Number
 from worker.groups import Group
 from worker.memory import is_out_of_memory
 from worker.methods import START, Method
 from worker.methods.settings import SMALLER, Training
+from worker.methods.tally import Tally
 from worker.policy import Model
 from worker.processes import gathered, in_step, own_share, plain
 
 CLIP_NORM = 1.0
-START_TOLERANCE = 1e-3
-"""Nats per token by which float32 log-probabilities of the same text differ at most from one batch to another; a dropout that was left on is far above."""
+START_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 2e-2}
+"""Nats per token by which log-probabilities of the same text differ at most from one batch to another, whose shapes have products
+summed in another order; a dropout that was left on is far above."""
 LAST_RATE = 0.05
 
 Figures = dict[str, float]
@@ -108,7 +110,7 @@ def train_steps(
         step_began = time.monotonic()
         figures, model = within_memory(model, method, settings, [groups[place] for place in chosen])
         if number == 0:
-            check_start(method, settings, figures)
+            check_start(method, settings, figures, START_TOLERANCE.get(model.precision, START_TOLERANCE[torch.float32]))
         norm = float(plain(torch.nn.utils.clip_grad_norm_(weights, CLIP_NORM)))
         if not math.isfinite(norm + figures["loss"]):
             raise BadInput(
@@ -155,10 +157,10 @@ class Seen(NamedTuple):
     """What one micro-batch measured: its part of the step's loss, its tokens, and sums with their counts (`Tally`)."""
 
     loss: float
-    tokens: int
+    tokens: float
     right: float
     margin: float
-    pairs: int
+    pairs: float
     furthest: float | None
     means: dict[str, tuple[float, float]]
 
@@ -175,22 +177,46 @@ def gone_through(
     """What the mean loss of these groups is, and what else they measure; ``then`` is given each micro-batch's part of the loss."""
     share = [groups[place] for place in own_share([group.tokens() for group in groups])]
     batches = [model.batch([share[place] for place in places]) for places in model.batches(share)]
-    whole = sum(gathered(sum(float(method.share(batch, settings)) for batch in batches)))
-    seen: list[Seen] = []
+    own = sum(method.share(batch, settings).double() for batch in batches)
+    whole = own if processes.count() == 1 else sum(gathered(float(own)))
+    told: list[tuple[Tally, Tensor]] = []
     for batch, counts in in_step(batches, lambda: model.batch(groups[:1])):
         tally = method.loss(model, batch, settings)
-        part = tally.loss / whole if counts else tally.loss * 0
+        part = (tally.loss / whole).to(tally.loss.dtype) if counts else tally.loss * 0
         then(part)
         if counts:
-            told = (tally.right, tally.margin, tally.pairs, tally.furthest, tally.means | batch.measured)
-            seen.append(Seen(part.item(), batch.n_tokens(), *told))
-    return figures_of([each for part in gathered(seen) for each in part])
+            tally = replace(tally, loss=part.detach(), means=tally.means | batch.measured)
+            told.append((tally, batch.attention_BT.sum()))
+    return figures_of([each for part in gathered(seen_in(told)) for each in part])
+
+
+def seen_in(told: Sequence[tuple[Tally, Tensor]]) -> list[Seen]:
+    """What micro-batches measured, with their tokens, as numbers; only here a GPU is waited for."""
+    flat: list[Number] = []
+    for tally, tokens in told:
+        furthest = 0.0 if tally.furthest is None else tally.furthest
+        flat += [tally.loss, tokens, tally.right, tally.margin, tally.pairs, furthest]
+        flat += [number for mean in tally.means.values() for number in mean]
+    numbers = iter(as_floats(flat))
+    seen = []
+    for tally, _ in told:
+        loss, n_tokens, right, margin, pairs, far = (next(numbers) for _ in range(6))
+        means = {name: (next(numbers), next(numbers)) for name in tally.means}
+        seen.append(Seen(loss, n_tokens, right, margin, pairs, None if tally.furthest is None else far, means))
+    return seen
+
+
+def as_floats(numbers: Sequence[Number]) -> list[float]:
+    """All of them in one look at the GPU."""
+    tensors = [each.detach().double() for each in numbers if isinstance(each, Tensor)]
+    values: Iterator[float] = iter(torch.stack(tensors).tolist() if tensors else [])
+    return [next(values) if isinstance(each, Tensor) else float(each) for each in numbers]
 
 
 def figures_of(seen: Sequence[Seen]) -> Figures:
     """A step's figures from all its micro-batches, whoever worked on them."""
     loss = right = margin = 0.0
-    pairs = tokens = 0
+    pairs = tokens = 0.0
     means: dict[str, tuple[float, float]] = {}
     for each in seen:
         loss, tokens = loss + each.loss, tokens + each.tokens
@@ -205,9 +231,9 @@ def figures_of(seen: Sequence[Seen]) -> Figures:
     return figures | ({"accuracy": right / pairs, "margin": margin / pairs} if pairs else {})
 
 
-def check_start(method: Method, settings: Training, figures: Figures) -> None:
+def check_start(method: Method, settings: Training, figures: Figures, tolerance: float) -> None:
     """Policy = reference before the first step: all log-ratios are 0, whatever the loss makes of them. Raises BadInput."""
-    if method.reference(settings) == START and figures["largest_log_ratio"] > START_TOLERANCE:
+    if method.reference(settings) == START and figures["largest_log_ratio"] > tolerance:
         raise BadInput(
             f"Before the first step the start model and its own reference differ by {figures['largest_log_ratio']:.2g} nats "
             "per token where they must agree, so this base model computes something else in training than in evaluation. "

@@ -17,14 +17,18 @@ from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from app.errors import BadInput
+from worker import fused
 from worker.policy import Model
 
 
 def thrifty(model: Model, precision: str, activation_checkpointing: str) -> Model:
     """The model with these settings. Raises BadInput where its layers cannot be computed again."""
+    thrifty_model = replace(model, precision=dtype_of(precision, model.device))
+    if model.device.type == "cuda" and thrifty_model.precision != torch.float32 and fused.is_there():
+        fused.fuse(model.network, model.device)
     if activation_checkpointing == "on":
         recompute_layers(model.network)
-    return replace(model, precision=dtype_of(precision, model.device))
+    return thrifty_model
 
 
 def dtype_of(precision: str, device: torch.device) -> torch.dtype:

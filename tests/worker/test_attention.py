@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from worker.attention import Span, _masked, packed_attention
+from worker.attention import Span, _masked, packed_attention, rows_of
 
 RAGGED = (Span(0, 5, (3, 2, 4)), Span(14, 4, (2, 0, 1)), Span(21, 3, (4,)), Span(28, 1, (0, 2, 1, 1, 1, 3, 1, 2)))
 N_TOKENS = RAGGED[-1].end
@@ -49,3 +49,21 @@ def test_no_response_sees_another():
     before, after = (packed_attention(query, key, each, RAGGED, 0.7) for each in (value, changed))
     moved_N = (before != after).any(dim=(0, 1, 3))
     assert moved_N.nonzero()[:, 0].tolist() == [5, 6, 7]
+
+
+def test_the_rows_of_one_call_hold_what_each_response_may_look_at():
+    """The kernel of a GPU lets the last query of a row meet its last key; here a mask does."""
+    query, key, value = random_states()
+    rows = rows_of(RAGGED, torch.device("cpu"))
+    key, value = key[:, :, rows.at_S], value[:, :, rows.at_S]
+    parts = []
+    for place in range(len(rows.queries) - 1):
+        asking = slice(*rows.queries[place : place + 2].tolist())
+        asked = slice(*rows.keys[place : place + 2].tolist())
+        n, n_keys = asking.stop - asking.start, asked.stop - asked.start
+        assert n <= rows.most_queries
+        assert n_keys <= rows.most_keys
+        mask = torch.ones(n, n_keys, dtype=torch.bool).tril(n_keys - n)
+        told = (query[:, :, asking], key[:, :, asked], value[:, :, asked])
+        parts.append(torch.nn.functional.scaled_dot_product_attention(*told, attn_mask=mask, scale=0.7))
+    torch.testing.assert_close(torch.cat(parts, 2), with_mask([query, *random_states()[1:]], 0.7))

@@ -127,7 +127,7 @@ def loss(model: Model, batch: Batch, settings: Settings) -> Tally:
         loss_G = surrogate(scores_GK, weights_GK, batch.mask_GK, limit)
         loss_G = loss_G + settings.penalty * log_ratio_penalty(scores_GK, batch.mask_GK)
     tally = implicit_tally(batch.weight_G * loss_G, said, batch, settings)
-    tally.means["silent_groups"] = (float(weights_GK.eq(0).all(1).sum()), len(weights_GK))
+    tally.means["silent_groups"] = (weights_GK.eq(0).all(1).sum(), len(weights_GK))
     return tally
 
 

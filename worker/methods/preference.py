@@ -138,9 +138,12 @@ def implicit_tally(loss_G: Tensor, said: Implicit, batch: Batch, settings: Impli
         ratio_GK = torch.where(
             batch.mask_GK, said.logp_GK.detach() - batch.reference_GK, torch.zeros_like(said.logp_GK)
         )
-        tally.furthest = float((ratio_GK / said.tokens_GK.clamp(min=1)).abs().max())
+        tally.furthest = (ratio_GK / said.tokens_GK.clamp(min=1)).abs().max()
         best_GK = best_responses(batch.tiers_GK, batch.mask_GK)
-        tally.means["best_log_ratio"] = (float(ratio_GK[best_GK].sum()), int(best_GK.sum()))
+        tally.means["best_log_ratio"] = (
+            torch.where(best_GK, ratio_GK, torch.zeros_like(ratio_GK)).sum(),
+            best_GK.sum(),
+        )
     return tally
 
 
@@ -151,9 +154,9 @@ def tallied(loss_G: Tensor, scores_GK: Tensor, batch: Batch) -> Tally:
     the margin.
     """
     right, margin, pairs = pair_counts(scores_GK, batch.tiers_GK, batch.mask_GK)
-    tally = Tally(loss_G.sum(), float(right), float(margin), int(pairs))
+    tally = Tally(loss_G.sum(), right, margin, pairs)
     pairs_GKK = ordered_pairs(batch.tiers_GK, batch.mask_GK)
     known_GK = torch.where(batch.mask_GK, scores_GK.detach(), torch.zeros_like(scores_GK)).double()
-    tally.means["chosen_score"] = (float((known_GK * pairs_GKK.sum(2)).sum()), int(pairs))
-    tally.means["rejected_score"] = (float((known_GK * pairs_GKK.sum(1)).sum()), int(pairs))
+    tally.means["chosen_score"] = ((known_GK * pairs_GKK.sum(2)).sum(), pairs)
+    tally.means["rejected_score"] = ((known_GK * pairs_GKK.sum(1)).sum(), pairs)
     return tally

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from worker.batches import Number
+
 
 @dataclass
 class Tally:
@@ -15,8 +17,8 @@ class Tally:
     """
 
     loss: Tensor
-    right: float = 0.0
-    margin: float = 0.0
-    pairs: int = 0
-    furthest: float | None = None
-    means: dict[str, tuple[float, float]] = field(default_factory=dict)
+    right: Number = 0.0
+    margin: Number = 0.0
+    pairs: Number = 0
+    furthest: Number | None = None
+    means: dict[str, tuple[Number, Number]] = field(default_factory=dict)
