@@ -78,8 +78,9 @@ def estimate(run: Planned) -> tuple[Json, Json]:
         "optimizer": NUMBER_BYTES * ADAMW_NUMBERS * learning_numbers(model),
     }
     available = available_bytes(model.device)
-    memory: Json = {"available": available, **holds, "programs": run.bytes_before}
-    least = sum(holds.values()) + run.bytes_before
+    alone = sum(holds.values()) + run.bytes_before
+    least = of_all_processes(run, alone, alone)
+    memory: Json = {"available": available, **holds, "programs": max(0, least - sum(holds.values()))}
     too_much: tuple[Json, Json] = (
         {"seconds": None, "parts": {}},
         memory | {"bytes": least, "activations": None, "fits": False},
@@ -95,10 +96,21 @@ def estimate(run: Planned) -> tuple[Json, Json]:
     except (torch.OutOfMemoryError, MemoryError):
         return too_much
     unseen = (run.n_groups - len(run.groups)) / len(run.groups) * sum(group.tokens() for group in run.groups)
-    peak = int(tried.peak_bytes + unseen * TOKEN_BYTES)
+    peak = of_all_processes(run, int(tried.peak_bytes + unseen * TOKEN_BYTES), alone)
     memory |= {"bytes": peak, "activations": max(0, peak - least)}
     memory["fits"] = peak <= available
     return seconds(run, tried, tokens_per_step, passed_s, answering, sampling), memory
+
+
+def of_all_processes(run: Planned, peak: int, alone: int) -> int:
+    """What the processes of a run hold of the memory that is there for it, from the ``peak`` of one that trains it alone and what of that is no activation.
+
+    They share the weights and what these learn with. On CPUs all of them have one memory, and each has its programs; a GPU has a process for itself.
+    """
+    n, shared = run.settings.processes, alone - run.bytes_before
+    if run.model.device.type == "cuda":
+        return peak - shared + shared // n
+    return n * (peak - shared) + shared
 
 
 def seconds(
@@ -188,7 +200,10 @@ def affordable(model: Model, groups: Sequence[EncodedGroup], token_s: float) -> 
 
 
 def forward_s(model: Model, groups: Sequence[EncodedGroup]) -> float:
-    """Seconds for each token of a forward pass without gradients, over the batch of the longest groups and an ordinary one."""
+    """Seconds for each token of a forward pass without gradients, over the batch of the longest groups and an ordinary one.
+
+    They are tried whole where that is quick enough, since a run's evaluations are such batches, and may hold more than its steps.
+    """
     what = logp if model.kind == "policy" else rewards
     batches = model.batches(groups)
     first = [groups[batches[0][0]]]
@@ -196,9 +211,13 @@ def forward_s(model: Model, groups: Sequence[EncodedGroup]) -> float:
     token_s = timed(model.device, lambda: measure(model, first, what)) / size(model, first)
     spent = tokens = 0.0
     for places in (batches[len(batches) // 2], batches[-1]):
-        some = affordable(model, [groups[place] for place in reversed(places)], token_s)
-        spent += timed(model.device, lambda some=some: measure(model, some, what))  # type: ignore[misc]  # mypy knows no defaults of a lambda
-        tokens += size(model, some)
+        whole = [groups[place] for place in reversed(places)]
+        some: list[EncodedGroup] = []
+        while len(more := affordable(model, whole, token_s)) > len(some):  # a token of many costs less than one of few
+            some = more
+            took = timed(model.device, lambda some=some: measure(model, some, what))  # type: ignore[misc]  # mypy knows no defaults of a lambda
+            token_s = took / size(model, some)
+        spent, tokens = spent + took, tokens + size(model, some)
     return spent / tokens
 
 

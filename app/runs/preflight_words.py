@@ -41,7 +41,7 @@ def told(asked: Preflight) -> Told | None:
     if asked.state != "answered":
         return None
     answer = asked.answer
-    return Told(_figures(answer), _parts(answer), _histograms(answer), list(_warnings(answer)))
+    return Told(_figures(answer), _parts(answer), _histograms(answer), list(_warnings(answer, asked.settings)))
 
 
 def _figures(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -118,11 +118,17 @@ def _histograms(answer: Mapping[str, Any]) -> list[tuple[Bars, str]]:
     return drawn
 
 
-def _warnings(answer: Mapping[str, Any]) -> Iterator[Caution]:
+def _warnings(answer: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Caution]:
     """The gravest first."""
     yield from _about_memory(answer["memory"])
     yield from _about_texts(answer)
     yield from _about_groups(answer)
+    if settings.get("processes", 1) > 1 and answer["time"]["seconds"] is not None:
+        yield Caution(
+            _(
+                "The time is what one process would take. Several with a GPU each take less, and several on one processor more, since they share it."
+            )
+        )
 
 
 def _about_memory(memory: Mapping[str, Any]) -> Iterator[Caution]:

@@ -7,10 +7,12 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 from moto.server import ThreadedMotoServer
 
@@ -94,11 +96,31 @@ def rabbitmq(folder: Path) -> Iterator[str]:
         subprocess.run(["epmd", "-port", str(names), "-kill"], env=environment, capture_output=True, check=False)
 
 
+@dataclass
+class PartGate:
+    """Once closed, the server is silent from the second part of an upload on, as if the network had become slow in its middle."""
+
+    is_closed: bool = False
+    is_reached: Event = field(default_factory=Event)
+
+    def before(self, app: Callable[..., Any]) -> Callable[..., Any]:
+        def answer(asked: dict[str, Any], start: Any) -> Any:
+            if self.is_closed and asked["REQUEST_METHOD"] == "PUT" and "partNumber=2" in asked["QUERY_STRING"]:
+                self.is_reached.set()
+                while self.is_closed:
+                    time.sleep(0.05)
+            return app(asked, start)
+
+        return answer
+
+
 @contextmanager
-def bucket(name: str) -> Iterator[dict[str, str]]:
+def bucket(name: str, gate: PartGate | None = None) -> Iterator[dict[str, str]]:
     """The settings that lead to an empty bucket."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    if gate is not None:
+        server._server.app = gate.before(server._server.app)
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
     urllib.request.urlopen(urllib.request.Request(f"{address}/{name}", method="PUT")).close()
@@ -109,6 +131,7 @@ def bucket(name: str) -> Iterator[dict[str, str]]:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",
     }
+    urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST")).close()
     server.stop()
 
 

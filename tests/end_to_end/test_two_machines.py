@@ -1,20 +1,31 @@
-"""Two machines that share nothing but Postgres, a broker and a bucket, each with a web server and workers."""
+"""Two machines that share nothing but Postgres, a broker and a bucket, each with a web server and workers.
+
+Before the second machine goes on with a run that ended on the first one, the first one is gone with everything that was in its
+folder.
+"""
 
 import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import httpx
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 
 from tests.end_to_end.machine import Machine, until
-from tests.end_to_end.servers import RABBITMQ, bucket, postgres_over_tcp, rabbitmq, redis_over_tcp
+from tests.end_to_end.place import EACH, STEPS, Rows
+from tests.end_to_end.servers import RABBITMQ, PartGate, bucket, postgres_over_tcp, rabbitmq, redis_over_tcp
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # a busy machine takes its time over eight processes
+LONG = 20 * EACH
+"""Steps of a run that is not over before a wish to cancel it is heard."""
 RECORDS = [
     {"prompt": f"How much is {n} and {n}?", "chosen": f"{2 * n}", "rejected": f"It is {3 * n + 1}."} for n in range(24)
 ]
@@ -28,15 +39,24 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
+def part_gate() -> Iterator[PartGate]:
+    gate = PartGate()
+    yield gate
+    gate.is_closed = False
+
+
+@pytest.fixture
 def machines(folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Machine, Machine]]:
     """Both serve; the tables are there, and nobody else has touched any of it."""
     broker = rabbitmq if getattr(request, "param", "redis") == "rabbitmq" else redis_over_tcp
+    gate = request.getfixturevalue("part_gate") if "part_gate" in request.fixturenames else None
     with ExitStack() as stack:
         shared = {
             "DATABASE_URL": stack.enter_context(postgres_over_tcp(folder / "database")),
             "REDIS_URL": stack.enter_context(broker(folder / "broker")),
             "TRAINER_LEASE_S": "15",
-            **stack.enter_context(bucket("shelf")),
+            "OMP_NUM_THREADS": "1",
+            **stack.enter_context(bucket("shelf", gate)),
         }
         both = Machine("one", folder / "one", shared), Machine("two", folder / "two", shared)
         both[0].tiebreak("migrate")
@@ -65,8 +85,8 @@ def frozen(api: httpx.Client) -> dict[str, Any]:
     return found
 
 
-def order(api: httpx.Client, name: str, steps: int) -> int:
-    settings = {"max_steps": steps, "groups_per_step": 4}
+def order(api: httpx.Client, name: str, steps: int, **more: int) -> int:
+    settings = {"max_steps": steps, "groups_per_step": 4} | more
     order = {"method": "sft", "dataset": "sums", "base_model": "blank", "settings": settings, "name": name}
     return int(api.post("/runs", json=order).raise_for_status().json()["id"])
 
@@ -127,6 +147,105 @@ def test_one_worker_is_killed_and_the_other_goes_on_and_takes_its_run(machines: 
         assert downloaded(here, place) == downloaded(there, place)
     kept_here = [path for machine in machines for path in machine.home.rglob("*.safetensors")]
     assert kept_here == []
+
+
+def is_in(api: httpx.Client, run_id: int, state: str) -> bool:
+    run = told_of(api, run_id)
+    assert run["state"] in {"queued", "claimed", "running", "cancelling", state}, run["error"]
+    return bool(run["state"] == state)
+
+
+def test_a_run_that_ended_on_one_machine_goes_on_from_there_on_another(machines: tuple[Machine, Machine]) -> None:
+    """Cancelled, failed and finished: each ends with the weights of a run that one machine trained without a break."""
+    one, two = machines
+    rows = Rows(one.shared["DATABASE_URL"])
+    token = signed_up(one)
+    rows.make_gates()
+    with one.api(token) as here, two.api(token) as there:
+        frozen(here)
+        ordered = partial(order, here, "sums", LONG, save_steps=EACH)
+        one.start("train")
+        until(lambda: trainers(here) == {"train@one"}, list(machines))
+        calm = ordered()
+        until(lambda: is_in(here, calm, "finished"), list(machines))
+        here.post(f"/runs/{calm}/extend", json={"steps": EACH}).raise_for_status()
+        until(lambda: is_in(here, calm, "finished"), list(machines))
+
+        cancelled = ordered()
+        until(lambda: told_of(here, cancelled)["step"] >= EACH, list(machines))
+        here.post(f"/runs/{cancelled}/cancel").raise_for_status()
+        until(lambda: is_in(here, cancelled, "cancelled"), list(machines))
+        assert EACH <= told_of(here, cancelled)["step"] < LONG
+        with rows.gate(EACH) as open_gate:
+            failed = ordered()
+            until(lambda: rows.waits_at(EACH), list(machines))
+            in_its_way = one.home / "runs" / str(failed) / "scratch"
+            rmtree(in_its_way)
+            in_its_way.touch()
+            open_gate()
+            until(lambda: told_of(here, failed)["state"] == "failed", list(machines))
+            assert "goes on from step 4" in told_of(here, failed)["error"]
+        finished = ordered()
+        until(lambda: is_in(here, finished, "finished"), list(machines))
+        one.stop()
+        rmtree(one.home)
+
+        two.start("train")
+        for run_id in (cancelled, failed):
+            there.post(f"/runs/{run_id}/resume").raise_for_status()
+        there.post(f"/runs/{finished}/extend", json={"steps": EACH}).raise_for_status()
+        for run_id in (cancelled, failed, finished):
+            until(lambda run_id=run_id: is_in(there, run_id, "finished"), list(machines))  # type: ignore[misc]  # mypy knows no defaults of a lambda
+        whole, extended = rows.weights(calm)
+        assert rows.weights(cancelled) == [whole]
+        assert rows.weights(failed) == [whole]
+        assert rows.weights(finished) == [whole, extended]
+        assert whole != extended
+
+
+def test_an_upload_that_is_killed_in_its_middle_is_no_file_and_the_run_goes_on(
+    machines: tuple[Machine, Machine], part_gate: PartGate
+) -> None:
+    """A state travels in several parts. What remains of it is known to S3 alone, which its lifecycle rules can remove."""
+    one, two = machines
+    rows = Rows(two.shared["DATABASE_URL"])
+    token = signed_up(two)
+    with two.api(token) as there:
+        frozen(there)
+        ordered = partial(order, there, "sums", STEPS, save_steps=EACH)
+        two.start("app")
+        one.start("train")
+        until(lambda: trainers(there) == {"train@one"}, list(machines))
+        calm = ordered()
+        until(lambda: is_in(there, calm, "finished"), list(machines))
+
+        part_gate.is_closed = True
+        run_id = ordered()
+        until(part_gate.is_reached.is_set, list(machines))
+        one.kill("train")
+        part_gate.is_closed = False
+        begun = {upload.key_name for upload in shelf().multiparts.values()}
+        assert begun
+        assert all(name.startswith(f"tiebreak/kept/run-{run_id}/") for name in begun)
+        assert rows.proved(run_id) == set() == stored(f"kept/run-{run_id}")
+        assert two.tiebreak("verify").endswith("none of them wrong")
+
+        two.start("train")
+        until(lambda: is_in(there, run_id, "finished"), list(machines))
+        assert told_of(there, run_id)["attempt"] > 1
+        assert rows.weights(run_id) == rows.weights(calm)
+        assert stored("kept") | stored("checkpoints") == rows.proved(run_id) | rows.proved(calm)
+
+
+def shelf() -> Any:
+    """The bucket as moto has it."""
+    return s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets["shelf"]
+
+
+def stored(prefix: str) -> set[str]:
+    """Every file below it that can be seen in the bucket."""
+    names = {name.removeprefix("tiebreak/") for name in shelf().keys}
+    return {name for name in names if name.startswith(prefix)}
 
 
 @pytest.mark.skipif(not RABBITMQ.exists(), reason="RabbitMQ is not installed here: apt-get install rabbitmq-server")

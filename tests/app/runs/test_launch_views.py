@@ -121,6 +121,9 @@ def test_it_asks_a_trainer_and_shows_its_answer_in_the_form(ada_browser: TestCli
     assert "hx-trigger" not in told
     for words in ("about 1 min 15 s", "about 600", "1 group is too long for max_length", "<rect", "the longest 29"):
         assert words in told
+    assert "what one process would take" not in told
+    answered(1, settings={"processes": 2})
+    assert "what one process would take" in ada_browser.get("/runs/preflight/1").text
     assert queued() == []
 
 
