@@ -44,7 +44,7 @@ PLAIN_TEMPLATE = (
 )
 PAD_TOKEN = "<|pad|>"  # noqa: S105 -- a token of a vocabulary, not a password
 MOST_TOKENS, MOST_ON_GPU = 16_384, 65_536
-ACTIVATION_BYTES = 2**31
+ACTIVATION_BYTES = 2**28
 """What one micro-batch may take on a CPU; on a GPU it is half of what weights, gradients and AdamW leave, and an eighth at least."""
 
 transformers.logging.set_verbosity_error()
