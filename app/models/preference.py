@@ -10,8 +10,7 @@ class Preference(Table):
     """One (x, a⁺, a⁻), written in its judgment's own transaction; `group` in exports is the item.
 
     A revision's tuples replace the old ones, which stay with `is_current` false. Project, item and prompt are copies of
-    what the judgment's assignment says, and both responses are among those of its item: they have no foreign keys of their
-    own, each of which would look its row up and lock it for every tuple.
+    what the judgment's assignment says: they have no foreign keys of their own.
     """
 
     __tablename__ = "preference"
@@ -26,7 +25,7 @@ class Preference(Table):
     judgment_id: Mapped[int] = mapped_column(ForeignKey("judgment.id"))
     item_id: Mapped[int]
     prompt_id: Mapped[int]
-    chosen_id: Mapped[UUID]
-    rejected_id: Mapped[UUID]
+    chosen_id: Mapped[UUID] = mapped_column(ForeignKey("response.id"))
+    rejected_id: Mapped[UUID] = mapped_column(ForeignKey("response.id"))
     margin: Mapped[float | None]
     is_current: Mapped[bool] = mapped_column(server_default=text("true"))

@@ -1,4 +1,4 @@
-"""what every key press writes is checked without parsing the check: words in domains, and no key of what is copied"""
+"""what every key press writes is checked without parsing the check: words in domains"""
 
 from collections.abc import Sequence
 
@@ -29,13 +29,9 @@ def upgrade() -> None:
         op.execute(f"CREATE DOMAIN {domain} AS text CONSTRAINT {domain} CHECK (VALUE IN ({words}))")
     _change_types({(table, column): domain for domain, _, table, column in WORDS})
     op.drop_constraint(op.f("ck_item_wanted"), "item")  # 0 ≤ open slots ≤ wanted says it already
-    for column in ("chosen_id", "rejected_id"):
-        op.drop_constraint(op.f(f"fk_preference_{column}"), "preference", type_="foreignkey")
 
 
 def downgrade() -> None:
-    for column in ("chosen_id", "rejected_id"):
-        op.create_foreign_key(op.f(f"fk_preference_{column}"), "preference", "response", [column], ["id"])
     op.create_check_constraint(op.f("ck_item_wanted"), "item", "wanted >= 0")
     _change_types({(table, column): "text" for _, _, table, column in WORDS})
     for domain, words, table, column in WORDS:
