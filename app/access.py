@@ -165,9 +165,7 @@ def person_of_token(unit: Unit, authorization: str) -> Person | None:
     if scheme.lower() != "bearer" or not secret.startswith(TOKEN_PREFIX):
         return None
     for row in fetch(unit, _BEARER, {"token_hash": hashed(secret), "noted_every": _NOTED_EVERY}):
-        if row[
-            "is_news"
-        ]:  # also of a request that is refused or fails: whoever looks for a token that leaked wants to see that
+        if row["is_news"]:  # also of a request that is refused: whoever looks for a token that leaked wants to see it
             afterwards(unit, _USED, {"token_id": row["token_id"], "noted_every": _NOTED_EVERY})
         bounds = row["project_ids"]
         return Person(

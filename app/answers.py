@@ -10,7 +10,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from jinja2 import TemplateNotFound
-from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, NotSupportedError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
@@ -35,9 +36,9 @@ def answer_mistakes(app: FastAPI) -> None:
     app.add_exception_handler(Mistake, answer_mistake)
     app.add_exception_handler(RequestValidationError, answer_bad_request)
     app.add_exception_handler(HTTPException, answer_http_error)
-    for error in (OperationalError, DataError, psycopg.OperationalError, psycopg.DataError):
+    for error in (OperationalError, NoConnectionFreeError, DataError, psycopg.OperationalError, psycopg.DataError):
         app.add_exception_handler(error, answer_database_error)
-    for misunderstood in (ProgrammingError, psycopg.ProgrammingError):
+    for misunderstood in (ProgrammingError, NotSupportedError, psycopg.ProgrammingError, psycopg.NotSupportedError):
         app.add_exception_handler(misunderstood, answer_unknown_tables)
     for failure in FAILURES:
         app.add_exception_handler(failure, answer_storage_error)
@@ -119,17 +120,22 @@ def answer_unreadable(request: Request, error: Exception) -> Response:
 
 
 def answer_database_error(request: Request, error: Exception) -> Response:
-    """Postgres went away (it restarts; the pool has dropped its connections) or refused a value that passed our checks."""
+    """Postgres went away (it restarts; the pool has dropped its connections), has no connection left for this, or refused a value that passed our checks.
+
+    Whether it has stored anything is not known: the answer to a commit may have been lost on the way.
+    """
     if isinstance(error, DataError | psycopg.DataError):
         return answer_mistake(
             request, BadInput(_("one of the values is not one that can be stored; check it and try again"))
         )
     _log.warning("the database does not answer: %s", error)
-    return answer_mistake(request, Away(_("the database is not answering; nothing was stored, please try again")))
+    return answer_mistake(
+        request, Away(_("the database is not answering, so what you sent may not be stored; please try again"))
+    )
 
 
 def answer_unknown_tables(request: Request, error: Exception) -> Response:
-    """A statement that the database does not understand is a bug, unless its tables are those of another version."""
+    """A statement that the database does not understand, or no longer, is a bug, unless its tables are those of another version."""
     try:
         demand_fitting()
     except TablesDiffer as difference:

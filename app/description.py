@@ -51,7 +51,7 @@ MEANS = {
     "413": "More than this server takes in one request.",
     "422": "A value is not one that is allowed; `field` names it.",
     "429": "Too many requests in a minute; `Retry-After` says how long to wait.",
-    "503": "The database, the storage or a trainer is away; nothing was stored.",
+    "503": "The database, the storage or a trainer is away; what was sent may not be stored.",
 }
 OF_EVERY_ROUTE = ("401", "403", "429", "503")
 _AGAIN = {"200": "It was stored before, by a request with this Idempotency-Key."}

@@ -13,7 +13,7 @@
         BadJudgment             an outcome or tiers that the item does not allow
         BadRecord               one record of an import
       NoTrainer           503   no live trainer announces what was asked for
-      Away                503   the database or the storage does not answer; nothing was stored
+      Away                503   the database or the storage does not answer; what was sent may not be stored
 
 Services raise them; the one handler in `main.py` turns them into a page or a problem document (RFC 9457). Their words
 go through `gettext` where they are raised: a page's are in the language of its request, a program's in English.

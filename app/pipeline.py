@@ -22,6 +22,7 @@ from psycopg.pq.abc import PGresult
 from psycopg.types.json import set_json_loads
 
 Row = dict[str, Any]
+_DONE = frozenset({ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK})
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -64,24 +65,22 @@ class _Prepared:
 class Answer:
     """What a statement will have been answered with once somebody looks at its rows."""
 
-    def __init__(self, wire: "Wire", prepared: _Prepared | None = None) -> None:
+    result: PGresult | None = None
+
+    def __init__(self, wire: "Wire", prepared: _Prepared) -> None:
         self._wire = wire
         self._prepared = prepared
-        self._rows: list[Row] | None = None
-
-    def take(self, result: PGresult) -> None:
-        self._rows = self._prepared.read(result) if self._prepared else []
 
     def rows(self) -> list[Row]:
         """Waits for all that was sent. Raises the first error of Postgres, which has answered nothing behind it."""
-        if self._rows is None:
+        if self.result is None:
             self._wire.receive()
-        assert self._rows is not None
-        return self._rows
+        assert self.result is not None
+        return self._prepared.read(self.result)
 
 
 class Wire:
-    """A connection with the statements that it knows. Nobody else speaks on it; after an error of Postgres nobody may at all."""
+    """A connection with the statements that it knows. Nobody else speaks on it; an error of Postgres closes it."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
         set_json_loads(orjson.loads, connection)
@@ -90,7 +89,7 @@ class Wire:
         self._libpq.nonblocking = 1
         self._libpq.enter_pipeline_mode()
         self._prepared: dict[str, _Prepared] = {}
-        self._unanswered: list[Answer] = []
+        self._unanswered: list[Answer | None] = []  # None is a preparation, whose answer nobody looks at
         self._readable = select.poll()
         self._readable.register(self._libpq.socket, select.POLLIN)
 
@@ -102,7 +101,7 @@ class Wire:
             prepared = _Prepared(self._connection, b"key_press_%d" % len(self._prepared), statement)
             written = prepared.written(values)
             self._libpq.send_prepare(prepared.name, prepared.text, prepared.types)
-            self._unanswered.append(Answer(self))
+            self._unanswered.append(None)
             self._prepared[statement] = prepared
         self._libpq.send_query_prepared(prepared.name, written)
         self._unanswered.append(answer := Answer(self, prepared))
@@ -113,17 +112,16 @@ class Wire:
             return
         self._libpq.pipeline_sync()
         self._flush()
-        problem = None
         for answer in self._unanswered:
-            while (result := self._next()) is not None:
-                if result.status in {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}:
-                    answer.take(result)
-                elif result.status == ExecStatus.FATAL_ERROR:
-                    problem = problem or error_from_result(result)
+            result = self._next()
+            if result is None or result.status not in _DONE:
+                self._connection.close()  # so that no statement, and no commit, can follow
+                raise error_from_result(result) if result else psycopg.OperationalError("an answer is missing")
+            self._next()  # None: this was all of it
+            if answer is not None:
+                answer.result = result
         self._unanswered = []
-        if problem is not None:
-            raise problem
-        self._next()  # which says that this was all
+        self._next()  # the sync's own
 
     def _flush(self) -> None:
         """What is sent does not fit into the socket's buffer as long as Postgres cannot get rid of its own answers."""

@@ -10,12 +10,14 @@ from app.db import Unit, fetch
 from app.models import Project
 from app.projects.queries import no_such_project
 
-_TO_READ: LiteralString = """
-    SELECT project.* FROM project WHERE slug = %(slug)s AND (%(sees_all)s OR EXISTS (
+# By name: a statement that was prepared is not answered any more once `*` means more columns than it did.
+_COLUMNS: LiteralString = ", ".join(map(str, Project.__table__.columns))
+_TO_READ: LiteralString = f"""
+    SELECT {_COLUMNS} FROM project WHERE slug = %(slug)s AND (%(sees_all)s OR EXISTS (
         SELECT FROM membership WHERE membership.project_id = project.id AND membership.user_id = %(person_id)s))
-"""
+"""  # noqa: S608 -- what is put together here are constants
 _WITH_WHO: LiteralString = f"""
-    SELECT who.id AS person_id, who.name AS person_name, who.role, who.language, who.leads, project.*
+    SELECT who.id AS person_id, who.name AS person_name, who.role, who.language, who.leads, {_COLUMNS}
     FROM ({PERSON_OF_COOKIE}) AS who LEFT JOIN project ON slug = %(slug)s AND (who.role = 'admin' OR EXISTS (
         SELECT FROM membership WHERE membership.project_id = project.id AND membership.user_id = who.id))
 """  # noqa: S608 -- what is put together here are constants

@@ -1,5 +1,6 @@
 """One transaction in libpq's pipeline mode: what a key press asks of Postgres."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -80,6 +81,24 @@ def test_after_an_error_nothing_counts_and_the_next_one_begins_anew(database: En
         assert fetch(unit, "SELECT 'never prepared' AS words", {}) == [{"words": "never prepared"}]
         (after,) = fetch(unit, "SELECT pg_backend_pid() AS pid", {})
     assert (noted(), after != before) == ([], True)
+
+
+def test_whoever_overlooks_an_error_commits_nothing(database: Engine):
+    with pytest.raises(psycopg.OperationalError, match="closed"), quick_unit() as unit:  # noqa: PT012 -- as above
+        fetch(unit, NOTE, {"subject": "lost"})
+        with suppress(psycopg.errors.DivisionByZero):
+            fetch(unit, "SELECT 1 / CAST(%(n)s AS bigint) AS n", {"n": 0})
+    assert noted() == []
+
+
+def test_what_cannot_be_read_is_in_nobody_elses_way(database: Engine):
+    with quick_unit() as unit:
+        unit.ask(NOTE, {"subject": "kept"})
+        too_large = unit.ask("SELECT CAST(%(told)s AS jsonb) AS told", {"told": "1e400"})
+        assert fetch(unit, NOTED, {}) == [{"subject": "kept"}]
+        with pytest.raises(ValueError, match="infinity"):
+            too_large.rows()
+    assert noted() == ["kept"]
 
 
 def test_megabytes_go_both_ways_at_once(migrated: str):

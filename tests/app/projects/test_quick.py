@@ -10,7 +10,7 @@ from app.errors import NotFound, NotSignedIn
 from app.models import Membership, Project, User
 from app.projects.queries import project_for
 from app.projects.quick import browser_and_project, project_to_read
-from tests.queued import queued
+from tests.queued import person_of, queued, write
 
 COLUMNS = inspect(Project).columns.keys()
 
@@ -45,3 +45,18 @@ def test_a_stranger_is_known_and_learns_nothing(ben: User, cleo: User):
             browser_and_project(a_request(cleo), unit, slug)
     with pytest.raises(NotSignedIn), db.quick_unit() as unit:
         browser_and_project(a_request(None), unit, "words")
+
+
+def test_it_goes_on_where_the_tables_have_become_wider(ben: User):
+    queued(ben, items=0)
+
+    def found() -> str:
+        with db.quick_unit() as unit:
+            return project_to_read(unit, person_of(ben), "words").slug
+
+    found()
+    write("ALTER TABLE project ADD COLUMN of_a_later_version bigint")
+    try:
+        assert found() == "words"
+    finally:
+        write("ALTER TABLE project DROP COLUMN of_a_later_version")
