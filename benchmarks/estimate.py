@@ -34,7 +34,10 @@ QUICK: Final = {"max_steps": 30, "max_length": 256, "evaluate_every": 10, "sampl
 CASES: Final[dict[str, dict[str, Any]]] = {
     "default": {},
     "quick look": QUICK,
+    "with looks midway": {"evaluate_every": 20, "sample_every": 20},
+    "careful": {"epochs": 2, "groups_per_step": 64, "max_length": 2048, "too_long": "drop"},
     "quick, nobody looks": QUICK | {"evaluate_every": 0, "sample_every": 0},
+    "default, 2 processes": {"processes": 2},
     "quick, 2 processes": QUICK | {"processes": 2},
 }
 DATASET: Final = "words-and-numbers-study"

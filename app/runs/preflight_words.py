@@ -126,7 +126,7 @@ def _warnings(answer: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterato
     if settings.get("processes", 1) > 1 and answer["time"]["seconds"] is not None:
         yield Caution(
             _(
-                "The time is what one process would take. Several with a GPU each take less, and several on one processor more, since they share it."
+                "The time is what one process would take. Several with a GPU each take less. Several on one processor take about as long, and up to several times as long where much else works on it."
             )
         )
 
