@@ -152,18 +152,26 @@ def test_a_template_that_is_missing_is_a_fault_of_ours_and_not_the_storages(data
     assert (answer.status_code, "storage" in answer.text) == (500, False)
 
 
-def test_tables_of_another_version_are_said_and_a_statement_that_is_wrong_is_a_fault(database: Engine):
+@pytest.mark.parametrize("statement", ["SELECT * FROM tables_to_come", "SELECT count(*) FROM audit FOR UPDATE"])
+def test_tables_of_another_version_are_said_and_a_statement_that_is_wrong_is_a_fault(database: Engine, statement: str):
+    """What Postgres does not support is also a plan that was made when the tables were others."""
     app = create_app()
 
     @app.get("/api/ask")
     def ask(session: SessionDep) -> None:
-        session.execute(text("SELECT * FROM tables_to_come"))
+        session.execute(text(statement))
+
+    @app.get("/api/ask/quickly")
+    def ask_quickly() -> None:
+        with db.quick_unit() as unit:
+            fetch(unit, statement, {})  # type: ignore[arg-type]  # one of those above
 
     asked = TestClient(app, raise_server_exceptions=False)
-    assert asked.get("/api/ask").status_code == 500
+    assert asked.get("/api/ask").status_code == asked.get("/api/ask/quickly").status_code == 500
     with tables_of_another_version(database):
-        answer = asked.get("/api/ask")
-    assert (answer.status_code, "another version" in answer.json()["detail"]) == (503, True)
+        for path in ("/api/ask", "/api/ask/quickly"):
+            answer = asked.get(path)
+            assert (answer.status_code, "another version" in answer.json()["detail"]) == (503, True)
 
 
 def test_pages_and_scripts_travel_packed_and_answers_to_programs_do_not(
