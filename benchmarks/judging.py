@@ -42,7 +42,7 @@ SERVERS = {"tiebreak": "app.main:app", "bare": "benchmarks.bare:app"}
 SIDES = {"json": "tiebreak", "page": "tiebreak", "bare": "bare"}
 LEAST_RATIO = {"json": 0.45, "page": 0.25}
 WANTED = 2
-ITEMS_A_SECOND = 1500
+ITEMS_A_SECOND = 2500
 WORDS = [f"word{number}" for number in range(50)]
 
 
