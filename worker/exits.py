@@ -16,3 +16,5 @@ STOPPED: Final = 4
 """SIGTERM was obeyed at the end of a step; whoever sent it says whether the run is cancelled or queued again."""
 PARTED: Final = 5
 """Another machine of the run did not come, or its connection broke: the run is to be tried again from its last state."""
+AWAY: Final = 6
+"""The database did not answer for as long as a lease, or somebody held the rows: the run is to be tried again as well."""

@@ -10,7 +10,7 @@ ended into the run's row, each time with its fence; the supervisor only speaks f
       was killed by a signal                       goes back to the queue, unless `MAX_ATTEMPTS` in a row got no further
       was stopped because a person cancelled       is cancelled
       was stopped because this worker shuts down   goes back to the queue, and the attempt does not count
-      lost another machine of the run              goes back to the queue, as if it had been killed
+      lost another machine, or the database        goes back to the queue, as if it had been killed
       lost its claim                               belongs to somebody else: nothing is written
 
 When the supervisor is killed, Linux kills the trainer (`tied.py`) and the sweep of `app/jobs.py` gives the run back
@@ -232,6 +232,8 @@ def _settle(held: Claim, ending: Ending, status: int, log: Path) -> None:
         lease.give_back(held)
     elif status == exits.PARTED:
         lease.retry_or_fail(held, PARTED + _last_words(log))
+    elif status == exits.AWAY:
+        lease.retry_or_fail(held, AWAY + _last_words(log))
     elif status < 0 or status == exits.STOPPED:
         lease.retry_or_fail(held, _death(-status) + _last_words(log))
     else:
@@ -241,6 +243,10 @@ def _settle(held: Claim, ending: Ending, status: int, log: Path) -> None:
 PARTED = (
     f"Another machine that trains this run did not come, or went away, in each of the last {MAX_ATTEMPTS} attempts, none of which got "
     "further. Look at `tiebreak worker node` on each of them."
+)
+AWAY = (
+    f"The database did not answer the trainer in each of the last {MAX_ATTEMPTS} attempts, none of which got further. Look whether it is "
+    "there, and whether something holds the rows of runs for long, as a dump or a repair by hand does."
 )
 
 

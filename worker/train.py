@@ -19,13 +19,14 @@ from typing import Any
 
 from obstore.exceptions import BaseError
 from safetensors import SafetensorError
+from sqlalchemy.exc import DBAPIError
 
 from app.errors import BadInput, Mistake
 from app.models import Dataset, Run
 from app.storage import FAILURES, Corrupt, NoRoom, Stored, fetch, in_words, is_full
 from worker import exits, processes
 from worker.announce import device_in_words, processor_in_words, versions
-from worker.away import hold_no_row_for_long
+from worker.away import hold_no_row_for_long, is_away
 from worker.base_model import Order, pinned, start_model
 from worker.batches import EncodedGroup
 from worker.by_prompt import ByPrompt
@@ -55,7 +56,7 @@ class Stopped(Exception):  # noqa: N818 -- says what happened to us
 def train(report: Report, folder: Path, stop: "StopSignal") -> None:
     """Everything a run does. Raises Mistake for what its order or its data cannot give, Stopped, Fenced."""
     run, dataset, method, settings = ordered(report)
-    report.stage("fetching the dataset")
+    report.stage("fetching the dataset", settings=asdict(settings))  # whole: the first order was not
     kept = newest_kept(report, run.checkpoint_name, folder)
     train_groups, test_groups = (fetch_groups(dataset, side, folder) for side in ("train", "test"))
     examples = learnt_from(method, settings, dataset, train_groups)
@@ -213,6 +214,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return attempt(report)
     except Fenced:
         return exits.FENCED
+    except DBAPIError as problem:
+        if not is_away(problem):
+            raise
+        traceback.print_exc()
+        return exits.AWAY  # the supervisor has the run tried again
 
 
 def attempt(report: Report) -> int:
@@ -235,6 +241,8 @@ def attempt(report: Report) -> int:
 
 
 def at_fault(report: Report, problem: Exception) -> int:
+    if isinstance(problem, DBAPIError) and is_away(problem):
+        raise problem
     if is_out_of_memory(problem):
         return failed(report, want_of_memory(pick_device()))
     processes.let_the_cause_speak()

@@ -33,6 +33,7 @@ print('working', flush=True)
 time.sleep(60)
 """
 RUN_LEASE = "SELECT lease_until FROM run WHERE id = %s"
+ENDS_WHAT_WAITS = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 FINISHING = """
 import sys
 from sqlalchemy import text
@@ -169,16 +170,25 @@ def test_it_fails_with_words_when_its_trainer_is_killed_again_and_again(ada: Use
     assert "loading 40 GB" in row.error
 
 
-def test_a_run_that_loses_another_machine_is_tried_again_and_then_fails_with_words(ada: User) -> None:
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (exits.PARTED, "Another machine that trains this run did not come"),
+        (exits.AWAY, "The database did not answer the trainer"),
+    ],
+)
+def test_a_run_that_loses_what_it_needs_is_tried_again_and_then_fails_with_words(
+    ada: User, status: int, words: str
+) -> None:
     run_id = ordered_run(ada)
-    parted = f"print('connection closed by gpu-2', flush=True); raise SystemExit({exits.PARTED})"
+    parted = f"print('connection closed by gpu-2', flush=True); raise SystemExit({status})"
     run_through(run_id, parted)
     assert run_row(run_id, ["state", "attempt", "error"]) == ("queued", 1, None)
     for _ in range(2):
         run_through(run_id, parted)
     row = run_row(run_id, ["state", "attempt", "error"])
     assert (row.state, row.attempt) == ("failed", 3)
-    assert "Another machine that trains this run did not come" in row.error
+    assert words in row.error
     assert "closed by gpu-2" in row.error
 
 
@@ -244,7 +254,9 @@ def test_it_bears_a_database_that_is_away_for_a_beat(ada: User, caplog: pytest.L
     address = get_settings().database_url.replace("+psycopg", "")
     with running(run_id, POLITE) as (trainer, lifeline), psycopg.connect(address, autocommit=True) as other:
         first = other.execute(RUN_LEASE, [run_id]).fetchone()
-        other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tiebreak'")
+        with psycopg.connect(address) as holding:
+            holding.execute("SELECT id FROM run FOR UPDATE")
+            until(lambda: other.execute(ENDS_WHAT_WAITS).fetchone() > (0,))
         until(lambda: other.execute(RUN_LEASE, [run_id]).fetchone() > first)
         assert trainer.is_running()
         lifeline.let_go()

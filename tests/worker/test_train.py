@@ -3,14 +3,16 @@
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from peft import PeftModel
-from sqlalchemy import select
+from sqlalchemy import Engine, select, text
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from app.db import work_unit
@@ -94,6 +96,8 @@ def test_it_publishes_what_it_trained_and_closes_the_run(claimed: Any, tmp_path:
     assert run.facts["truncation"]["responses_cut"] == 0
     assert run.facts["prompts"] == SHARED
     assert run.facts["settings"]["learning_rate"] > 0
+    assert set(run.settings) == set(run.facts["settings"])
+    assert run.settings == run.settings | SMALL
     assert run.facts["peak_memory_bytes"] > 50_000_000
     assert {"python", "torch", "transformers"} <= set(run.facts["versions"])
     (checkpoint,) = checkpoints()
@@ -288,6 +292,35 @@ def test_it_ends_after_its_step_when_it_is_told_to(claimed: Any, monkeypatch: py
     assert trained(run_id) == exits.STOPPED
     assert (the_run(run_id).state, the_run(run_id).error) == ("running", None)
     assert checkpoints() == []
+
+
+def test_a_row_that_somebody_holds_for_longer_than_a_lease_is_no_fault_of_the_trainer(
+    claimed: Any, database: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    run_id = claimed()
+    monkeypatch.setenv("TRAINER_LEASE_S", "3")
+    get_settings.cache_clear()
+    is_over = threading.Event()
+    with ThreadPoolExecutor() as aside, database.connect() as holding:
+        holding.execute(text("SELECT id FROM run FOR UPDATE"))
+        limit = aside.submit(ends_what_waits, database, is_over)
+        assert trained(run_id) == exits.AWAY
+        is_over.set()
+        assert limit.result() > 1
+    assert (the_run(run_id).state, the_run(run_id).error) == ("running", None)
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+def ends_what_waits(database: Engine, is_over: threading.Event) -> int:
+    """As the limit of a statement does, but sooner; returns how often."""
+    waiting = text("SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    ended = 0
+    with database.connect() as connection:
+        while not is_over.wait(0.3):
+            ended += connection.scalar(waiting)
+            connection.rollback()
+    return ended
 
 
 @pytest.mark.parametrize(
