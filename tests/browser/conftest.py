@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 from sqlalchemy import Engine
 
 from app import db
@@ -93,6 +93,20 @@ def session_of(user: User) -> str:
     """Signed in already: the form has a test of its own, and a password is slow on purpose."""
     with db.work_unit() as session:
         return start_session(session, user)
+
+
+def until(page: Page, expression: str, arg: object = None) -> None:
+    """Wait for something that a script can see. Playwright's own way would have the page evaluate text, which its policy forbids."""
+    deadline = time.monotonic() + 30
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < deadline, f"never became true: {expression}"
+        page.wait_for_timeout(20)
+
+
+def intercept(page: Page, addresses: str, answer: Callable[[Route], object]) -> None:
+    """Answer these requests of a page in the server's place. Loaded anew: what a page began with may go past the browser's ear."""
+    page.route(addresses, answer)
+    page.reload()
 
 
 Open = Callable[..., Page]

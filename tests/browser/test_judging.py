@@ -5,7 +5,7 @@ from sqlalchemy import delete, func, select
 
 from app import db
 from app.models import Judgment, Membership, Response, User
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, intercept, until
 from tests.unjudged import open_item, open_project
 
 PAIR = "/projects/pairs/judge"
@@ -70,11 +70,11 @@ def test_the_next_turn_begins_at_its_top_with_the_focus(visit: Open, ben: User) 
     pairs(ben, 2)
     page = visit(ben, PAIR, viewport={"width": 390, "height": 300})
     page.mouse.wheel(0, 400)
-    page.wait_for_function("scrollY > 20")
+    until(page, "scrollY > 20")
     page.get_by_role("button", name="B is better").click()
     page.locator("#notices").get_by_text("Saved: B is better.").wait_for(state="attached")
-    page.wait_for_function("scrollY < 20")
-    page.wait_for_function("document.activeElement.textContent === 'The prompt'")
+    until(page, "scrollY < 20")
+    until(page, "document.activeElement.textContent === 'The prompt'")
 
 
 def test_it_works_without_javascript(visit: Open, ben: User) -> None:
@@ -166,7 +166,7 @@ def test_what_the_server_refuses_is_said_in_its_words(visit: Open, ben: User) ->
 def test_a_server_that_is_broken_is_not_passed_over_in_silence(visit: Open, ben: User) -> None:
     pairs(ben, 1)
     page = visit(ben, PAIR)
-    page.route("**/turn", lambda route: route.fulfill(status=500, body="<h1>Broken</h1>"))
+    intercept(page, "**/turn", lambda route: route.fulfill(status=500, body="<h1>Broken</h1>"))
     page.get_by_role("button", name="A is better").click()
     page.get_by_text("Not saved: something is broken on our side.").wait_for()
     assert page.get_by_role("button", name="A is better").is_visible()

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, Route, expect
 
 from app import db
 from app.models import User
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, intercept, until
 from tests.browser.test_judging import PAIR, judgments, pairs
 from tests.queued import value
 from tests.unjudged import open_item, open_project
@@ -42,7 +42,7 @@ def test_a_half_written_comment_and_half_answered_questions_survive_a_reload(vis
         page.keyboard.press(key)
     saved(page, f"Saved: B is much better. Honest: A. Kind: equal. Comment: “{WORDS}”")
     assert page.locator(COMMENT).input_value() == ""
-    page.wait_for_function("!Object.keys(localStorage).some((one) => one.includes('draft'))")
+    until(page, "!Object.keys(localStorage).some((one) => one.includes('draft'))")
     assert [(one.strength, one.comment) for one in judgments()] == [(3, WORDS)]
 
 
@@ -50,10 +50,10 @@ def test_ctrl_enter_saves_from_within_a_required_comment(visit: Open, ben: User)
     asked(ben, comments="required", comment_min_length=10)
     page = visit(ben, PAIR)
     page.keyboard.press("c")
-    page.wait_for_function("document.activeElement.id === 'comment'")
+    until(page, "document.activeElement.id === 'comment'")
     page.keyboard.press("Escape")
     page.keyboard.press("2")
-    page.wait_for_function("document.activeElement.id === 'comment'")
+    until(page, "document.activeElement.id === 'comment'")
     assert page.get_by_role("button", name="B is better").get_attribute("aria-pressed") == "true"
     page.keyboard.type(WORDS)
     page.keyboard.press("Control+Enter")
@@ -74,7 +74,7 @@ def test_a_judgment_whose_answer_got_lost_is_sent_again_and_stored_once(visit: O
         else:
             route.continue_()
 
-    page.route("**/turn", lose_the_first_answer)
+    intercept(page, "**/turn", lose_the_first_answer)
     page.keyboard.press("1")
     page.get_by_text("Not saved yet: the server cannot be reached.").wait_for()
     saved(page, "Saved: A is better.")

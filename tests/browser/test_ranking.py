@@ -4,7 +4,7 @@ from playwright.sync_api import Locator, Page
 
 from app import db
 from app.models import User
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, until
 from tests.browser.test_judging import judgments, words_of
 from tests.unjudged import open_item, open_project
 
@@ -71,7 +71,7 @@ def test_a_finger_drags_at_the_width_of_a_phone(visit: Open, ben: User) -> None:
         point = {"x": x + (there + 12 - x) * step / 8, "y": y}
         finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
     finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    page.wait_for_function("document.querySelector('.order__letter').dataset.label === 'B'")
+    until(page, "document.querySelector('.order__letter').dataset.label === 'B'")
     assert order(page) == "B›C›A›D"
     page.get_by_role("button", name="Save the order").click()  # a tap so soon is taken for the end of the drag at times
     page.get_by_text("Saved: B, then C, then A, then D.").first.wait_for()

@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 from app import db
 from app.models import User
 from tests.annotator import Turn, turn_on
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, until
 from tests.queued import slots_that_do_not_add_up
 from tests.unjudged import open_item, open_project
 from tests.voted import Ballots, Voted, assert_equal_to_source
@@ -41,7 +41,7 @@ def judge_by_keyboard(page: Page, email: str, ballots: Ballots) -> None:
         page.wait_for_timeout(ARRIVED_MS)
         for key in keys_for(turn, turn.filled(ballots.decide(email, turn))):
             page.keyboard.press(key)
-        page.wait_for_function(ANOTHER, arg=turn.assignment)
+        until(page, ANOTHER, turn.assignment)
         ballots.note(email, turn)
 
 
