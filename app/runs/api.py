@@ -13,6 +13,7 @@ from app.datasets.queries import dataset_asked_for
 from app.db import SessionDep
 from app.idempotency import once
 from app.keyset import Paging, cut, link_next
+from app.models import RunMirror
 from app.runs.diagnosis import Finding, diagnose
 from app.runs.labels import label_run
 from app.runs.listing import Filtered, runs_page
@@ -102,10 +103,15 @@ class RunAnswer(BaseModel):
     finished_at: datetime | None
     cancel_requested_at: datetime | None
     diagnosis: list[FindingAnswer] | None
-    mirrors: list[MirrorAnswer] | None = None
+    mirrors: list[MirrorAnswer] | None
 
 
-def answer(listed: Listed, findings: Sequence[Finding] | None = None, waits: str | None = None) -> RunAnswer:
+def answer(
+    listed: Listed,
+    findings: Sequence[Finding] | None = None,
+    waits: str | None = None,
+    mirrors: Sequence[RunMirror] | None = None,
+) -> RunAnswer:
     run, dataset = listed.run, listed.dataset
     return RunAnswer(
         id=run.id,
@@ -135,6 +141,9 @@ def answer(listed: Listed, findings: Sequence[Finding] | None = None, waits: str
         finished_at=run.finished_at,
         cancel_requested_at=run.cancel_requested_at,
         diagnosis=None if findings is None else [FindingAnswer(**asdict(finding)) for finding in findings],
+        mirrors=None
+        if mirrors is None
+        else [MirrorAnswer.model_validate(each, from_attributes=True) for each in mirrors],
     )
 
 
@@ -155,7 +164,7 @@ def order(given: RunOrder, person: MayTrain, session: SessionDep, response: Resp
     )
     session.refresh(run)  # what the database filled in
     response.headers["Location"] = f"/api/v1/runs/{run.id}"
-    return answer(Listed(run, dataset, None), (), why_it_waits(session, run))
+    return answer(Listed(run, dataset, None), (), why_it_waits(session, run), ())
 
 
 @router.get("/runs")
@@ -178,9 +187,7 @@ def show_run(run_id: int, person: MayReadAll, session: SessionDep) -> RunAnswer:
     listed = listed_run(session, person, run_id)
     run = listed.run
     found = diagnose(run.method, run.settings, run.facts, run.results, sampled(session, run))
-    told = answer(listed, found, why_it_waits(session, run))
-    told.mirrors = [MirrorAnswer.model_validate(one, from_attributes=True) for one in mirrors_of(session, run)]
-    return told
+    return answer(listed, found, why_it_waits(session, run), mirrors_of(session, run))
 
 
 @router.patch("/runs/{run_id}", operation_id="label_run")
