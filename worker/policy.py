@@ -44,8 +44,10 @@ PLAIN_TEMPLATE = (
 )
 PAD_TOKEN = "<|pad|>"  # noqa: S105 -- a token of a vocabulary, not a password
 MOST_TOKENS, MOST_ON_GPU = 16_384, 65_536
-ACTIVATION_BYTES = 2**28
-"""What one micro-batch may take on a CPU; on a GPU it is half of what weights, gradients and AdamW leave, and an eighth at least."""
+ACTIVATION_BYTES: dict[Kind, int] = {"policy": 2**28, "reward": 2**26}
+"""What one micro-batch may take on a CPU, where each of a policy's costs a gradient of its head's whole table besides.
+
+On a GPU it is half of what weights, gradients and AdamW leave, and an eighth at least."""
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
@@ -85,7 +87,7 @@ class Model:
             whole = torch.cuda.get_device_properties(self.device).total_memory
             budget, most = max(whole // 8, (whole - self._kept_bytes()) // 2), MOST_ON_GPU
         else:
-            budget, most = ACTIVATION_BYTES, MOST_TOKENS
+            budget, most = ACTIVATION_BYTES[self.kind], MOST_TOKENS
         return int(max(1, min(most, budget // bytes_per_token) >> self.halvings))
 
     def _kept_bytes(self) -> int:

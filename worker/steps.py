@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from app.errors import BadInput
-from worker import processes
+from worker import embedding, processes
 from worker.batches import EncodedGroup, Number
 from worker.groups import Group
 from worker.memory import is_out_of_memory
@@ -167,7 +167,8 @@ class Seen(NamedTuple):
 
 def accumulate(model: Model, method: Method, settings: Training, groups: Sequence[EncodedGroup]) -> Figures:
     """Add the gradient of the mean loss of these groups to the weights; returns what they measured."""
-    figures = gone_through(model, method, settings, groups, lambda part: part.backward())  # type: ignore[no-untyped-call]  # torch does not type it
+    with embedding.added_in_place(model.network):
+        figures = gone_through(model, method, settings, groups, lambda part: part.backward())  # type: ignore[no-untyped-call]  # torch does not type it
     return figures | {"truncated": float(sum(group.truncated for group in groups))}
 
 
