@@ -7,19 +7,16 @@ compared. The database is running already, as it is for most starts of a web ser
 """
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.embedded import migrate, postgres
-from app.settings import ROOT, get_settings
+from app.settings import ROOT
 from benchmarks.report import Figure, finish, give_up, print_table
-from benchmarks.servers import served
+from benchmarks.servers import database_of_its_own, served
 
 SIDES = {"tiebreak": ("app.main", "/sign-in"), "bare": ("benchmarks.bare", "/healthz")}
 MOST_SECONDS = 5.0
@@ -39,16 +36,10 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     rounds: int = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory(prefix="tb-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        with postgres(home / "data", fast=True) as url:
-            os.environ |= {"DATABASE_URL": url, "TIEBREAK_HOME": str(home / "data")}
-            get_settings.cache_clear()
-            migrate()
-            heavy = {name for module, _ in SIDES.values() for name in imported(module)[1]}
-            importing = alternating(rounds, lambda side: imported(SIDES[side][0])[0])
-            starting = alternating(rounds, lambda side: first_page(side, home))
+    with database_of_its_own() as home:
+        heavy = {name for module, _ in SIDES.values() for name in imported(module)[1]}
+        importing = alternating(rounds, lambda side: imported(SIDES[side][0])[0])
+        starting = alternating(rounds, lambda side: first_page(side, home))
     report(importing, starting, heavy)
 
 

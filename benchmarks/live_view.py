@@ -7,21 +7,17 @@ then, and with nothing added up at all, which is what every look would cost othe
 """
 
 import argparse
-import os
 import statistics
-import tempfile
 import time
-from pathlib import Path
 
 from sqlalchemy import select, text
 
 from app import db
-from app.embedded import migrate, postgres
 from app.models import Project
 from app.projects import tally
 from app.projects.live import live
-from app.settings import get_settings
 from benchmarks.report import Figure, finish, print_table
+from benchmarks.servers import database_of_its_own
 
 AT_MOST_MS = 150
 WANTED = 3
@@ -62,16 +58,10 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=200)
     parser.add_argument("--looks", type=int, default=20)
     told = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tb-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        with postgres(home / "data", fast=True) as url:
-            os.environ |= {"DATABASE_URL": url, "TIEBREAK_HOME": str(home / "data")}
-            get_settings.cache_clear()
-            migrate()
-            prepare(told.judgments, told.people)
-            found = measure(told.looks)
-            db.engine().dispose()
+    with database_of_its_own():
+        prepare(told.judgments, told.people)
+        found = measure(told.looks)
+        db.engine().dispose()
     report(found)
 
 

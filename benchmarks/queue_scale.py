@@ -10,23 +10,19 @@ given back outside of that time: how long a disk takes to keep a promise is `jud
 """
 
 import argparse
-import os
 import random
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import db
-from app.embedded import migrate, postgres
 from app.models.project import ORDERS
 from app.queue.service import claim, release
-from app.settings import get_settings
 from benchmarks.report import Figure, finish, give_up, print_table
+from benchmarks.servers import database_of_its_own
 
 SIZES = (1_000, 100_000, 1_000_000)
 MOST_TIMES = 2.0
@@ -66,16 +62,10 @@ def main() -> None:
     told = arguments()
     if told.history >= SIZES[0]:
         give_up(f"the smallest project has {SIZES[0]} items; give a shorter history")
-    with tempfile.TemporaryDirectory(prefix="tb-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        with postgres(home / "data", fast=True) as url:
-            os.environ |= {"DATABASE_URL": url, "TIEBREAK_HOME": str(home / "data")}
-            get_settings.cache_clear()
-            migrate()
-            projects = prepare(told.people, told.history)
-            found = {order: measure(told, projects, order) for order in ORDERS}
-            db.engine().dispose()
+    with database_of_its_own():
+        projects = prepare(told.people, told.history)
+        found = {order: measure(told, projects, order) for order in ORDERS}
+        db.engine().dispose()
     report(told, found)
 
 

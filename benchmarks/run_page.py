@@ -8,12 +8,9 @@ other work on the machine matters little; the medians of the rounds are compared
 """
 
 import argparse
-import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import httpx
@@ -22,12 +19,10 @@ from sqlalchemy import text
 
 from app import db
 from app.access import hash_password
-from app.embedded import migrate, postgres
 from app.models import Dataset, Project, Run, User
 from app.run_shares import make_shares
-from app.settings import get_settings
 from benchmarks.report import Figure, finish, give_up, print_table
-from benchmarks.servers import cpu_s, postmaster, served
+from benchmarks.servers import cpu_s, database_of_its_own, postmaster, served
 
 MOST_MS: Final = 150.0
 MOST_TIMES: Final = 2.0
@@ -53,17 +48,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--views", type=int, default=10, help="of each kind and run in a round")
     told = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tb-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        with postgres(home / "data", fast=True) as url:
-            os.environ |= {"DATABASE_URL": url, "TIEBREAK_HOME": str(home / "data")}
-            get_settings.cache_clear()
-            migrate()
-            runs = {steps: prepare(steps) for steps in told.steps}
-            db.engine().dispose()
-            with served("app.main:app", 1, home / "web.log") as (port, server):
-                found = measure(told, runs, port, [server, postmaster(home / "data" / "servers" / "postgres")])
+    with database_of_its_own() as home:
+        runs = {steps: prepare(steps) for steps in told.steps}
+        db.engine().dispose()
+        with served("app.main:app", 1, home / "web.log") as (port, server):
+            found = measure(told, runs, port, [server, postmaster(home / "data" / "servers" / "postgres")])
     report(told, found)
 
 
