@@ -130,12 +130,8 @@ _remembered: LRUCache[_Whose, tuple[_Said, _Around]] = LRUCache(10_000)
 _one_at_a_time = Lock()
 
 
-def progress(unit: Unit, person: Person, project: Project) -> Progress:
-    return looking(unit, person, project)()
-
-
 def looking(unit: Unit, person: Person, project: Project) -> Callable[[], Progress]:
-    """`progress` in two halves: it is asked now and answered later."""
+    """How far somebody is: asked now, and answered when what is returned is called."""
     whose = (project.id, project.created_at, person.id)
     with _one_at_a_time:
         before, around = _remembered.get(whose, (_Said(), None))

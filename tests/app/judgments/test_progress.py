@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app import db
 from app.judgments import progress as counting
 from app.judgments import service
-from app.judgments.progress import Progress, progress
+from app.judgments.progress import Progress, looking
 from app.kinds import Verdict
 from app.models import Project, User
 from tests.queued import claimed, first_shown_is_best, judged, person_of, queued, undone, write
@@ -15,7 +15,7 @@ from tests.queued import claimed, first_shown_is_best, judged, person_of, queued
 
 def seen(user: User, project: Project) -> Progress:
     with db.work_unit() as session:
-        return progress(session, person_of(user), project)
+        return looking(session, person_of(user), project)()
 
 
 def test_each_judgment_adds_one_each_withdrawal_takes_one_off_and_a_skip_does_neither(ben: User):
@@ -38,7 +38,7 @@ def test_what_is_rolled_back_is_not_remembered(ben: User):
     verdict = Verdict("ranked", first_shown_is_best(turn))
     with Session(db.engine()) as session:
         service.judge(session, person_of(ben), turn.assignment_id, verdict, key="lost")
-        assert progress(session, person_of(ben), project).in_all == 1
+        assert looking(session, person_of(ben), project)().in_all == 1
         session.rollback()
     assert seen(ben, project).in_all == 0
     judged(ben, turn)
