@@ -107,4 +107,7 @@ def mark_of(user: User) -> str:
 
 
 def is_known(user: User | None, mark: str) -> bool:
-    return user is not None and user.password_hash is not None and hmac.compare_digest(mark_of(user), mark)
+    """A cookie may hold anything, also what is no ASCII, which `compare_digest` takes as bytes alone."""
+    if user is None or user.password_hash is None:
+        return False
+    return hmac.compare_digest(mark_of(user).encode(), mark.encode(errors="replace"))

@@ -100,7 +100,7 @@ def change_password(session: Session, person: Person, current: str, password: st
     user = session.get_one(User, person.id)
     taken = attempts.allowances(user.email or "", client, is_known=True)
     attempts.take(taken)
-    if not password_fits(user.password_hash, current):
+    if not _is_password_of(session, user, current):
         raise BadInput(_("this is not your password of now"), field="current")
     attempts.give_back(session, taken)
     user.password_hash = hash_password(_long_enough(password))
@@ -117,6 +117,18 @@ def _long_enough(password: str) -> str:
             field="password",
         )
     return password
+
+
+def _is_password_of(session: Session, user: User | None, password: str) -> bool:
+    """Whether it is theirs, and still is after it was looked at, which takes its time: another may have been set meanwhile.
+
+    Of somebody whose it is the row is locked, so that whoever sets another one now ends what begins here as well.
+    """
+    looked_at = user.password_hash if user else None
+    if not password_fits(looked_at, password) or user is None:
+        return False
+    session.refresh(user, with_for_update={"key_share": True})
+    return user.password_hash == looked_at
 
 
 def user_by_email(session: Session, email: str) -> User:
@@ -149,7 +161,7 @@ def sign_in(session: Session, email: str, password: str, *, client: str = "", ma
     user = None if is_odd else session.scalars(select(User).where(User.email == email)).one_or_none()
     taken = attempts.allowances(email, client, is_known=attempts.is_known(user, mark))
     attempts.take(taken)
-    fits = password_fits(user.password_hash if user else None, password)
+    fits = _is_password_of(session, user, password)
     if user is None or not fits or user.disabled_at is not None:
         raise NotSignedIn(_("this address and password do not belong together"), field="password")
     attempts.give_back(session, taken)

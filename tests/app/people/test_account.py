@@ -1,10 +1,13 @@
 """Pages: one's own account, and what an admin may do to those of others."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from app import db
+from app import access, db
 from app.errors import Conflict
 from app.models import Audit, User
 from app.people import service as people
@@ -42,6 +45,24 @@ def test_the_password_of_now_cannot_be_guessed_for_ever(ben_browser: TestClient)
     refused = ben_browser.post("/account/password", data=CHANGE)
     assert refused.status_code == 429
     assert "Please try again in" in refused.text
+
+
+@pytest.mark.parametrize("way", ["/sign-in", "/account/password"])
+def test_an_old_password_that_is_being_looked_at_while_it_is_changed_does_nothing(
+    ben: User, ben_browser: TestClient, way: str
+):
+    form = {"email": "ben@example.org", "current": "ben-password", "password": "ben-password"}
+    with ThreadPoolExecutor(1) as thread, ExitStack() as gate:
+        for _ in range(2):
+            gate.enter_context(access._few_at_once)
+        answer = thread.submit(ben_browser.post, way, data=form)
+        while not value("SELECT count(*) FROM sign_in_attempt WHERE until > now()"):
+            pass  # once it is counted, their row has been read
+        with db.work_unit() as session:
+            people.set_password(session, "ben@example.org")
+        gate.close()
+        assert answer.result().status_code == 422
+    assert value("SELECT count(*) FROM browser_session") == 0
 
 
 def test_the_account_page_tells_who_one_is(ben: User, ben_browser: TestClient):

@@ -103,6 +103,12 @@ def test_a_new_password_ends_the_mark_of_a_browser(ben: User, ben_browser: TestC
     assert not attempts.is_known(None, mark)
 
 
+@pytest.mark.parametrize("email", [BEN, "who@example.org"])
+def test_a_mark_that_nobody_made_is_that_of_no_browser(ben: User, nobody: TestClient, email: str):
+    nobody.headers["Cookie"] = r'tiebreak_known="\377"'  # as cookies spell ÿ
+    assert tried(nobody, email=email) == 422
+
+
 def test_tries_at_once_are_all_counted(database: Engine):
     def once(_: int) -> bool:
         try:
