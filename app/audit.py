@@ -1,7 +1,7 @@
 """What was done in this place and by whom, for its admins: a page and a list for programs, by the same filters.
 
 The rows are append-only and hold no judgments, which are their own record. A project's managers read what was done to it on its own page
-(`projects/history.py`).
+in the same words (`deeds.py`).
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 
 from app.access import Admin, MayRunPlace
 from app.db import SessionDep
+from app.deeds import Deed, told
 from app.forms import LARGEST_ID
 from app.keyset import After, Limit, Paging, cut
 from app.models import Audit, User
 from app.pages import Page, render
-from app.projects.history import Deed, told
 
 api = APIRouter(tags=["audit"])
 router = APIRouter()
@@ -65,7 +65,10 @@ def _storable(words: str | None) -> str | None:
 
 
 class DeedAnswer(BaseModel):
-    """`user` and `user_name` are null for what the command line or the server itself did; `detail` depends on the action."""
+    """`words` say it in a sentence; `detail` depends on the action.
+
+    `user` and `user_name` are null for what the command line or the server itself did.
+    """
 
     id: int
     at: datetime
@@ -73,6 +76,7 @@ class DeedAnswer(BaseModel):
     user_name: str | None
     action: str
     subject: str
+    words: str
     detail: dict[str, Any]
 
 
@@ -123,6 +127,7 @@ def list_audit(
             user_name=name,
             action=row.action,
             subject=row.subject,
+            words=told(row, name).words,
             detail=row.detail,
         )
         for row, name in rows

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.access import Admin, Person
 from app.checkpoints import aliases, deletion
 from app.checkpoints.family import Family, family
-from app.checkpoints.history import Deed, deeds
+from app.checkpoints.history import deeds
 from app.checkpoints.queries import (
     Lineage,
     aliases_of,
@@ -21,6 +21,7 @@ from app.checkpoints.queries import (
     other_versions,
 )
 from app.db import SessionDep
+from app.deeds import Deed
 from app.download_counts import downloads
 from app.errors import BadInput, Conflict, Mistake, NotFound
 from app.forms import Fields, RowNumber

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from app.access import MayRead
 from app.db import SessionDep
+from app.deeds import told
 from app.keyset import Paging
-from app.projects.history import told
 from app.projects.live import live
 from app.projects.queries import history, managed_project
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.access import Person, SignedIn
 from app.db import SessionDep
+from app.deeds import Deed, told
 from app.errors import BadInput, Mistake, NotFound
 from app.forms import Fields, RowNumber
 from app.keyset import After, cut
@@ -20,7 +21,6 @@ from app.pages import Page, go_to, render
 from app.people import invitations
 from app.people.views import link_to, shown_once
 from app.projects import queries, reservations, service
-from app.projects.history import Deed, told
 from app.projects.queries import managed_project
 
 router = APIRouter()
