@@ -100,10 +100,10 @@ class Rows:
         finally:
             connection.close()
 
-    def waits_at(self, step: int) -> bool:
-        """Whether a trainer stands before that gate, its file written and its transaction open."""
+    def waiting_at(self, step: int) -> int:
+        """How many trainers stand before that gate, their files written and their transactions open."""
         waiting = "SELECT count(*) FROM pg_locks WHERE classid = %s AND objid = %s AND NOT granted"
-        return bool(self.ask(waiting, _GATES, step))
+        return int(self.ask(waiting, _GATES, step))
 
     def first_seen_at(self) -> Any:
         """When the trainer of the place itself last said that it lives."""

@@ -1,5 +1,6 @@
 """What machines share and nothing else: Postgres and a broker over TCP, and a server that speaks S3, all on loopback."""
 
+import logging
 import os
 import shutil
 import signal
@@ -117,6 +118,7 @@ class PartGate:
 @contextmanager
 def bucket(name: str, gate: PartGate | None = None) -> Iterator[dict[str, str]]:
     """The settings that lead to an empty bucket."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a failure is read without each request to it
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     if gate is not None:

@@ -45,7 +45,7 @@ def halted(place: Place, calm: list[str]) -> Iterator[tuple[int, Callable[[], No
     """A run whose trainer waits in the middle of keeping a state, and what lets it go on."""
     with place.rows.gate(HALTED) as open_gate:
         run_id = place.order()
-        until(lambda: place.rows.waits_at(HALTED), "the trainer keeps its second state")
+        until(lambda: place.rows.waiting_at(HALTED), "the trainer keeps its second state")
         assert place.rows.ask("SELECT max(step) FROM run_keep WHERE run_id = %s", run_id) == KEPT
         yield run_id, open_gate
 
@@ -94,7 +94,7 @@ def test_it_goes_on_by_itself_when_they_are_killed(
 def test_it_publishes_once_when_it_is_killed_in_the_middle_of_that(place: Place, calm: list[str]) -> None:
     with place.rows.gate(PUBLISHING) as open_gate:
         run_id = place.order()
-        until(lambda: place.rows.waits_at(PUBLISHING), "the trainer publishes")
+        until(lambda: place.rows.waiting_at(PUBLISHING), "the trainer publishes")
         kill(place.trainer(run_id))
         open_gate()
         ends_alike(place, run_id, calm, attempts=2)

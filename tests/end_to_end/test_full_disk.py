@@ -87,7 +87,7 @@ def test_a_run_without_room_fails_in_words_and_goes_on_once_there_is_some(
     disk = place.storage if which == "storage" else place.home / "runs"
     with place.rows.gate(gate) as open_gate:
         run_id = place.order(evaluate_every=EACH)
-        until(lambda: place.rows.waits_at(gate), "the trainer has kept a state")
+        until(lambda: place.rows.waiting_at(gate), "the trainer has kept a state")
         with filled(disk):
             open_gate()
             until(lambda: place.rows.run(run_id, "state") == "failed", "there is no room for what comes next")

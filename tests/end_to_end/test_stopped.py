@@ -22,13 +22,13 @@ __all__ = ["stage", "start_worker"]  # their fixtures
 
 @pytest.fixture
 def run_id(ada: User, start_worker: Start) -> int:
-    """A training of some twenty seconds."""
+    """A training that is not over before somebody stops it."""
     with work_unit() as session:
         project = judged_pairs(session, 24)
         dataset = freeze(session, Person(ada.id, ada.name, ada.role), project, Order(name="pairs")).dataset
         run = Run(
             method="sft",
-            settings={"max_steps": 60, "groups_per_step": 8},
+            settings={"max_steps": 100_000, "groups_per_step": 8},
             dataset_id=dataset.id,
             base_model="blank",
             checkpoint_name="pairs-sft",

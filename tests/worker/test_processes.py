@@ -121,9 +121,10 @@ def test_both_processes_end_their_step_when_a_person_cancels(claimed: Any, caplo
 
 @pytest.mark.slow
 def test_a_cancelled_run_of_two_goes_on_to_the_last_bit_and_in_one_process_to_the_same_numbers(
-    claimed: Any, tmp_path: Path
+    claimed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The two hold a part of the weights each; what is kept is whole, and is given out again to as many as there are."""
+    monkeypatch.setattr("worker.supervise.LONGEST_BEAT_S", 0.1)  # sooner than sixty steps are done
     trained(claimed(checkpoint_name="starter"))
     order = UNEVEN | {"max_steps": 60, "processes": 2}
     calm, disturbed = (
