@@ -71,6 +71,7 @@ def _workers() -> str:
 
 
 def _storage() -> str:
+    storage().reach()
     prefix = f"doctor-{uuid4().hex}"
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "probe"

@@ -26,6 +26,7 @@ _NO_KEYS = "There are no keys for S3. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCES
 _SILENT = "Nothing answers at {address}. See that S3 runs there, and that address, port and http or https are right."
 _STRANGE = "What answers at {address} is no S3. See that the address is that of S3 itself and not of a page about it."
 _UNSAID = "S3 takes no request like this and does not say why: often the keys have run out, or the bucket is in another region."
+HANDS_OUT_ANYTHING = "hands out a file that nobody stored"
 # Where a request went, without what a signed link would betray.
 _ADDRESS = re.compile(r"(https?://[^/\s?]+)")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
@@ -46,7 +47,7 @@ _SIGNS = (
     (r"169\.254\.169\.254|/latest/api/token", _NO_KEYS),
     ("redirect without LOCATION|status code: 301", WORDS["PermanentRedirect"]),
     ("error sending request", _SILENT),
-    ("<html|status code: 405|Header missing from response", _STRANGE),
+    (rf"<html|status code: 40[45]|Header missing from response|invalid \w+ response|{HANDS_OUT_ANYTHING}", _STRANGE),
     ("status code: 40[13]", WORDS["AccessDenied"]),
     ("status code: 400", _UNSAID),
 )

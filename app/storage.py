@@ -20,26 +20,21 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from app.errors import NotFound
-from app.s3_words import words_of_s3
+from app.s3_words import HANDS_OUT_ANYTHING, words_of_s3
 from app.settings import Settings, get_settings
 
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig
-
 CHUNK_BYTES = 1 << 20
-LONGEST_PART_BYTES = 255
-LONGEST_NAME_BYTES = 1024
+LONGEST_PART_BYTES, LONGEST_NAME_BYTES = 255, 1024
 FAILURES = (OSError, BaseError)
 RIGHTS = "s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""A disk, a quota, a limit on the size of a file."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, a quota, a limit on the size of a file
 
 
 class Corrupt(Exception):  # noqa: N818 -- says what the file is
@@ -156,10 +151,14 @@ class S3:
         return sorted(obstore.list_with_delimiter(self.store, checked(prefix) + "/")["common_prefixes"])
 
     def reach(self) -> None:
-        for _ in obstore.list(
-            self.impatient, "there-is-no-such-folder/"
-        ):  # a bucket that is not there says so to this alone
-            pass
+        """By asking for what is not there: a web page has something to show, and no other server says so in S3's word."""
+        try:
+            obstore.get(self.impatient, "there-is-no-such-file")
+        except FileNotFoundError as answer:
+            if "<Code>NoSuchKey</Code>" not in str(answer):
+                raise
+        else:
+            raise OSError(f"{self.store.config.get('endpoint', 'S3')} {HANDS_OUT_ANYTHING}")
 
 
 def _chunks(data: Any, start: int, end: int | None) -> Iterator[bytes]:
@@ -243,12 +242,13 @@ def open_storage(settings: Settings) -> Storage:
         return LocalDisk(Path(settings.storage).absolute())
     bucket, _, prefix = settings.storage.removeprefix("s3://").partition("/")
     options: dict[str, Any] = {"prefix": prefix or None}
-    client: ClientConfig = {}
+    client: dict[str, Any] = {}
     if settings.s3_endpoint:
         options["endpoint"] = settings.s3_endpoint
         client["allow_http"] = settings.s3_endpoint.startswith("http://")
-    quick: dict[str, Any] = {"client_options": {**client, "timeout": "3s"}, "retry_config": {"max_retries": 0}}
-    return S3(S3Store(bucket, **options, client_options=client), S3Store(bucket, **options, **quick))
+    patient = {**options, "client_options": client}
+    quick = {**options, "client_options": {**client, "timeout": "3s"}, "retry_config": {"max_retries": 0}}
+    return S3(S3Store(bucket, **patient), S3Store(bucket, **quick))
 
 
 @lru_cache

@@ -25,6 +25,8 @@ REFUSALS = [
     ("RequestTimeTooSkewed", 403, "Let it keep time by NTP."),
     ("AuthorizationHeaderMalformed", 400, "is in another region. Name that one."),
     ("", 405, "is no S3. See that the address"),
+    ("", 404, "is no S3. See that the address"),
+    ("", 200, "is no S3. See that the address"),
 ]
 
 
