@@ -21,6 +21,7 @@ from app.publications import leases as publications
 from app.publications import push as pushing
 from app.queue import service as queue
 from app.runs import leases, preflight
+from app.s3_uploads import end_old_uploads
 from app.webhooks import counting, delivering, ownership
 
 PARTS: tuple[Callable[[Session], int], ...] = (
@@ -44,6 +45,7 @@ PARTS: tuple[Callable[[Session], int], ...] = (
     publications.take_back,
     publications.ring_for_waiting,
     publications.forget_secrets,
+    end_old_uploads,
 )
 _children: "list[subprocess.Popen[bytes]]" = []
 _log = logging.getLogger(__name__)

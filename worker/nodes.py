@@ -77,7 +77,7 @@ class Node:
         except subprocess.TimeoutExpired:
             _log.warning("its trainers did not end their step in %s s", PATIENCE_S)
         finally:
-            status = end(trainer, folder / "scratch")
+            status = end(trainer, folder / "scratch", log)
         _log.info("attempt %s: ended with status %s", held.attempt, status)
 
     def _under_way(self) -> Claim | None:

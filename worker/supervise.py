@@ -39,6 +39,7 @@ from worker import exits, lease
 from worker.away import is_away
 from worker.launch import launcher
 from worker.lease import Claim, Standing
+from worker.log_copy import LogCopy
 from worker.mirrors import mirrored
 from worker.watching import Watcher
 
@@ -108,18 +109,19 @@ def supervise(
         return
     folder = get_settings().home / "runs" / str(run_id)
     log, scratch = folder / f"attempt-{held.attempt}" / "log.txt", folder / "scratch"
+    copy = LogCopy(held, log)
     try:
         trainer = start_trainer([*launched(held, environment), *command(run_id, held.fence)], log, scratch, environment)
     except OSError as problem:
         lease.fail(held, f"The trainer could not be started: {problem}")
         return
     _log.info("run %s, attempt %s: process %s, log in %s", run_id, held.attempt, trainer.pid, log)
-    watcher = Watcher(held, log, trainer.pid, environment)
+    watcher = Watcher(held, log, copy, trainer.pid, environment)
     with mirrored(held, log):
         try:
             ending = _watch(trainer, held, lifeline, watcher)
         finally:
-            status = end(trainer, scratch)
+            status = end(trainer, scratch, log)
             watcher.last()
         _log.info("run %s, attempt %s: ended %s with status %s", run_id, held.attempt, ending.name, status)
         try:
@@ -159,11 +161,14 @@ def start_trainer(
         )
 
 
-def end(trainer: subprocess.Popen[bytes], scratch: Path) -> int:
-    """Leave nothing of it behind; returns its exit status."""
+def end(trainer: subprocess.Popen[bytes], scratch: Path, log: Path) -> int:
+    """Leave nothing of it behind; returns its exit status. Of a death without a word its log says the cause."""
     _signal(trainer, signal.SIGKILL)
     status = trainer.wait()
     shutil.rmtree(scratch, ignore_errors=True)
+    if status < 0:
+        with suppress(OSError), log.open("a") as words:
+            words.write(f"{time.strftime('%H:%M:%S')} the trainer was ended by {signal.Signals(-status).name}\n")
     return status
 
 

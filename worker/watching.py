@@ -1,7 +1,7 @@
 """What a supervisor tells about its run beside the lease: the end of the log, and what the trainer takes of its machine.
 
 The log lies on the trainer's machine, where the web application cannot read it. So its last lines go into a row every few
-seconds, as many as a page shows, and only when something is new. The row is written under the claim's fence, so whoever has
+seconds, as many as a page shows, and only when something is new; the whole of it goes besides, piece by piece (`log_copy.py`). The row is written under the claim's fence, so whoever has
 lost the run tells nothing. A database that is away is not waited for: the lease has its own opinion about that.
 """
 
@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db import work_unit
 from app.models import Run, RunWatch
 from worker.lease import Claim
+from worker.log_copy import LogCopy
 from worker.usage import ProcessUsage
 
 TELL_EVERY_S = 3.0
@@ -28,8 +29,8 @@ _log = logging.getLogger(__name__)
 
 
 class Watcher:
-    def __init__(self, held: Claim, log: Path, pid: int, environment: Mapping[str, str]) -> None:
-        self.held, self.log = held, log
+    def __init__(self, held: Claim, log: Path, copy: LogCopy, pid: int, environment: Mapping[str, str]) -> None:
+        self.held, self.log, self.copy = held, log, copy
         self.usage = ProcessUsage(pid, environment)
         self.told: tuple[str, dict[str, Any]] | None = None
         self.next_at = 0.0
@@ -39,10 +40,19 @@ class Watcher:
         if time.monotonic() >= self.next_at:
             self.next_at = time.monotonic() + TELL_EVERY_S
             self.tell(self.usage.now())
+            self.tell_all()
 
     def last(self) -> None:
         """The end of the log, once the trainer has gone; what it took stays as it was last seen."""
         self.tell(self.told[1] if self.told else {})
+        self.tell_all()
+
+    def tell_all(self) -> None:
+        try:
+            while self.copy.go_on():
+                pass
+        except SQLAlchemyError as problem:
+            _log.warning("the log of run %s could not be told: %s", self.held.run_id, problem)
 
     def tell(self, usage: dict[str, Any]) -> None:
         now = tail(self.log), usage

@@ -25,6 +25,7 @@ from app.models.publication import Publication
 from app.models.response import Response
 from app.models.run import Run
 from app.models.run_keep import RunKeep
+from app.models.run_log import RunLog
 from app.models.run_metric import RunMetric
 from app.models.run_mirror import RunMirror
 from app.models.run_question import RunQuestion
@@ -66,6 +67,7 @@ __all__ = [
     "Response",
     "Run",
     "RunKeep",
+    "RunLog",
     "RunMetric",
     "RunMirror",
     "RunQuestion",

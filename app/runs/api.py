@@ -72,7 +72,7 @@ class MirrorAnswer(BaseModel):
 
 
 class RunAnswer(BaseModel):
-    """`waits` says what a queued run waits for; `diagnosis` is what looks wrong, the gravest first; `mirrors` are the tracking servers that
+    """`waits` says what a queued run waits for, and of one that is under way that its trainer fell silent; `diagnosis` is what looks wrong, the gravest first; `mirrors` are the tracking servers that
     are told about it. All are null where that was not looked for, as in lists.
     """
 

@@ -1,6 +1,7 @@
-"""What a run waits for that nobody trains yet, in words: its base model, a trainer, one that has what it asks for, or its turn."""
+"""What a run waits for, in words: its base model, a trainer, one that has what it asks for, its turn, or a trainer that fell silent."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -9,10 +10,13 @@ from app.errors import BadInput
 from app.language import gettext as _
 from app.language import ngettext
 from app.models import Run, Trainer
-from app.pages import ago
-from app.run_states import base_to_come
+from app.pages import ago, span
+from app.run_states import LIVE, base_to_come
 from app.runs.methods import Method, read_methods
 from app.runs.queries import LIVE_FOR, runs_ahead
+
+SOON = timedelta(minutes=2)
+"""Until which a free trainer has taken a run that was just ordered, if all that it takes is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,14 @@ class Known:
 
 
 def why_it_waits(session: Session, run: Run) -> str | None:
-    """None for a run that waits for nobody."""
+    """None for a run that waits for nobody. One that somebody holds waits where its trainer has fallen silent."""
+    if run.state in LIVE and run.lease_until is not None and run.lease_until < _now(session):
+        return _(
+            "Its trainer, %(name)s, has fallen silent: its lease ran out %(when)s. The next sweep gives the run back, with its last state; "
+            "where that does not happen within seconds, start `tiebreak worker app`, which sweeps.",
+            name=run.owner or "?",
+            when=ago(run.lease_until),
+        )
     if run.state != "queued":
         return None
     if (earlier := session.scalar(select(base_to_come()).where(Run.id == run.id))) is not None:
@@ -38,9 +49,26 @@ def why_it_waits(session: Session, run: Run) -> str | None:
     ]
     if not any(one.is_live and not one.lacks for one in known):
         return _no_trainer(known)
+    return _its_turn(session, run)
+
+
+def _its_turn(session: Session, run: Run) -> str:
+    """Of a run that a trainer could take."""
     if ahead := runs_ahead(session, run):
         return ngettext("Waits behind %(num)d other run.", "Waits behind %(num)d other runs.", ahead)
+    ended_at = session.scalar(select(func.max(Run.finished_at)))  # until then a trainer may have been busy
+    if run.started_at is None and (since := _now(session) - max(run.created_at, ended_at or run.created_at)) > SOON:
+        return _(
+            "A trainer is free, and yet nobody has taken it for %(time)s. See that the broker answers and that `tiebreak worker app` runs, "
+            "which rings again: `tiebreak doctor` says what is missing.",
+            time=span(since.total_seconds()),
+        )
     return _("A trainer is about to take it.")
+
+
+def _now(session: Session) -> datetime:
+    """The database's own, as leases are."""
+    return session.scalars(select(func.now())).one()
 
 
 def lacking(run: Run, methods: list[Method]) -> list[str]:

@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from app import db
-from app.models import Run, RunWatch, User
+from app.models import Run, RunLog, RunWatch, User
 from tests.trained import make_run
 from worker.lease import Claim
+from worker.log_copy import LogCopy
 from worker.usage import ProcessUsage, of_machine, read_gpus
 from worker.watching import TAIL_BYTES, TAIL_LINES, Watcher, tail
 
@@ -25,7 +27,7 @@ def held(ada: User) -> Claim:
 
 
 def watcher(held: Claim, log: Path) -> Watcher:
-    return Watcher(held, log, os.getpid(), {})
+    return Watcher(held, log, LogCopy(held, log), os.getpid(), {})
 
 
 def told(held: Claim) -> RunWatch | None:
@@ -35,11 +37,14 @@ def told(held: Claim) -> RunWatch | None:
 
 def test_it_tells_the_end_of_the_log_and_what_the_process_takes(held: Claim, tmp_path: Path):
     log = tmp_path / "log.txt"
+    mine = watcher(held, log)
     log.write_text("first\nsecond\n")
-    watcher(held, log).look()
+    mine.look()
     row = told(held)
     assert row is not None
     assert row.log == "first\nsecond"
+    with db.work_unit() as session:
+        assert session.scalars(select(RunLog.words)).all() == ["first\nsecond\n"]
     assert row.usage["memory"] > 10_000_000
     assert row.usage["memory_peak"] >= row.usage["memory"]
 

@@ -1,5 +1,6 @@
 """What a run waits for that nobody trains yet."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -65,3 +66,22 @@ def test_programs_are_told_as_well(ada_api: TestClient):
     assert ada_api.get(f"/api/v1/runs/{second['id']}").json()["waits"] == second["waits"]
     ada_api.post(f"/api/v1/runs/{first['id']}/cancel")
     assert ada_api.get(f"/api/v1/runs/{first['id']}").json()["waits"] is None
+
+
+def test_a_run_whose_trainer_fell_silent_says_so_in_every_state_in_which_one_has_it(session: Session):
+    lease = datetime.now(UTC) - timedelta(minutes=3)
+    for state in ("claimed", "running", "cancelling"):
+        run = make_run(session, state=state, owner="train@gone", lease_until=lease)
+        words = why_it_waits(session, run) or ""
+        assert "train@gone, has fallen silent: its lease ran out 3 minutes ago." in words
+        assert "`tiebreak worker app`" in words
+        run.lease_until = datetime.now(UTC) + timedelta(seconds=50)
+        assert why_it_waits(session, run) is None
+
+
+def test_a_run_that_a_free_trainer_leaves_there_says_where_to_look(session: Session):
+    make_trainer(session)
+    run = make_run(session, created_at=datetime.now(UTC) - timedelta(minutes=5))
+    assert "nobody has taken it for 5 min" in (why_it_waits(session, run) or "")
+    make_run(session, state="finished", finished_at=datetime.now(UTC))
+    assert why_it_waits(session, run) == "A trainer is about to take it."

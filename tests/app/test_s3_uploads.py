@@ -1,0 +1,98 @@
+"""Uploads that nobody ended, in a real S3-speaking server (moto's)."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+import httpx
+import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from moto.server import ThreadedMotoServer
+from sqlalchemy import Engine
+
+from app import jobs, s3_uploads, storage
+from app.s3_uploads import Bucket
+from app.settings import get_settings
+from app.storage import S3
+
+pytestmark = pytest.mark.usefixtures("silence")
+KEYS = {"AWS_ACCESS_KEY_ID": "ours", "AWS_SECRET_ACCESS_KEY": "ours/too+", "AWS_REGION": "eu-west-1"}
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch, migrated: str) -> Iterator[str]:
+    """Of a bucket, in which this place has its files."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()
+    urlopen(Request(f"{endpoint}/shelf", method="PUT")).close()
+    for name, value in (KEYS | {"STORAGE_URL": "s3://shelf/our files", "S3_ENDPOINT": endpoint}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(s3_uploads, "rounds", s3_uploads.Rounds())
+    get_settings.cache_clear()
+    storage.storage.cache_clear()
+    yield f"{endpoint}/shelf"
+    monkeypatch.undo()
+    get_settings.cache_clear()
+    storage.storage.cache_clear()
+    server.stop()
+
+
+def begin(address: str, *keys: str) -> None:
+    """As a process does that is killed then."""
+    for key in keys:
+        urlopen(Request(f"{address}/{quote(key)}?uploads", method="POST")).close()
+
+
+def begun(address: str) -> list[str]:
+    with urlopen(f"{address}?uploads") as told:
+        return re.findall("<Key>(.*?)</Key>", told.read().decode())
+
+
+def test_the_sweep_ends_old_ones_of_ours_and_touches_nothing_else(address: str, database: Engine, tmp_path: Path):
+    """moto says of each that it was begun in 2010."""
+    theirs = ["kept/theirs", "other/kept/theirs", "our files/notes/theirs"]
+    begin(address, "our files/kept/run-7/3-20/state+1.safetensors", *theirs, "our files/checkpoints/é & ü/run-7-3/x")
+    (tmp_path / "whole").write_bytes(b"whole")
+    storage.storage().put("kept/run-7/3-10/whole", tmp_path / "whole")
+    jobs.sweep()
+    assert sorted(begun(address)) == sorted(theirs)
+    assert b"".join(storage.storage().read("kept/run-7/3-10/whole")) == b"whole"
+    begin(address, "our files/kept/one/more")
+    jobs.sweep()
+    assert "our files/kept/one/more" in begun(address), "it looks once an hour"
+
+
+def test_one_that_may_still_be_under_way_is_left_alone(address: str):
+    begin(address, "our files/kept/run-8/1-10/state.safetensors")
+    store = storage.storage()
+    assert isinstance(store, S3)
+    assert s3_uploads.end_uploads(store, begun_before=datetime(2010, 1, 1, tzinfo=UTC)) == 0
+    assert len(begun(address)) == 1
+    assert s3_uploads.end_uploads(store, begun_before=datetime.now(UTC) - timedelta(days=1)) == 1
+    assert begun(address) == []
+
+
+@pytest.mark.parametrize("token", ["", "a/session+token="])
+def test_requests_are_signed_as_amazons_own_library_signs_them(monkeypatch: pytest.MonkeyPatch, token: str):
+    for name, value in (KEYS | {"AWS_SESSION_TOKEN": token}).items():
+        monkeypatch.setenv(name, value)
+    bucket = Bucket("https://s3.eu-west-1.amazonaws.com/shelf", "eu-west-1", "our files/")
+    ours = bucket.request("DELETE", "/our files/kept/é+&~.x", {"uploadId": "a/b+c=", "prefix": "a b"})
+    theirs = AWSRequest("DELETE", str(ours.url), headers={k: v for k, v in ours.headers.items() if k[:2] == "x-"})
+    theirs.context["timestamp"] = ours.headers["x-amz-date"]
+    auth = S3SigV4Auth(Credentials("ours", "ours/too+", token or None), "s3", "eu-west-1")
+    signature = auth.signature(auth.string_to_sign(theirs, auth.canonical_request(theirs)), theirs)
+    assert ours.headers["authorization"].endswith(f"Signature={signature}")
+    assert httpx.URL(str(ours.url)) == ours.url
+
+
+def test_a_folder_has_none(database: Engine, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(s3_uploads, "rounds", s3_uploads.Rounds())
+    assert jobs.do(s3_uploads.end_old_uploads) == 0
