@@ -137,7 +137,13 @@ def check(order: Order) -> None:
         raise BadInput(_("The seed is a whole number of at most 64 bits."), field="split.seed")
     if order.margins is not None and not all(-1000 <= margin <= 1000 for margin in order.margins):
         raise BadInput(_("A margin is a number from −1,000 to 1,000."), field="margins")
-    if not order.filters.outcomes or not order.filters.judge_kinds:
+    _check_filters(order.filters)
+
+
+def _check_filters(filters: Filters) -> None:
+    if not filters.outcomes or not filters.judge_kinds:
         raise BadInput(
             _("A filter that lets nothing through makes no dataset; leave it out to take all."), field="filters"
         )
+    if filters.first_day and filters.last_day and filters.first_day > filters.last_day:
+        raise BadInput(_("The first day comes after the last one."), field="filters.first_day")

@@ -126,7 +126,7 @@ def _write(session: Session, folder: Path, project: Project, order: Order) -> tu
         with closing(judged_groups(session, project, order)) as found:
             split = _draw(_spooled(found, spool, order.split), order.split)
         if split.prompts["train"] == 0:
-            raise BadInput(_nothing(project, order, n_test=split.prompts["test"]), field="split")
+            raise _nothing(project, order, n_test=split.prompts["test"])
         spool.seek(0)
         summaries = {side: Summary() for side in SIDES}
         rows: Iterator[Row] = (orjson.loads(line) for line in spool)
@@ -175,14 +175,28 @@ def _draw(candidates: Iterable[Candidate], rule: SplitRule) -> Split:
     return by_prompt(candidates, test=rule.test, seed=rule.seed, near_duplicates=rule.near_duplicates)
 
 
-def _nothing(project: Project, order: Order, *, n_test: int) -> str:
+def _nothing(project: Project, order: Order, *, n_test: int) -> BadInput:
+    """Why there is nothing to train on, with the part of the order that has to change."""
     if n_test > 0 and order.split.near_duplicates:
-        return "Every prompt is near to a test prompt; nothing is left to train on. Split without keeping near duplicates together."
+        words = _(
+            "Every prompt is near to a test prompt; nothing is left to train on. Split without keeping near duplicates together."
+        )
+        return BadInput(words, field="split.near_duplicates")
     if n_test > 0:
-        return f"All records say “test” in “{order.split.by}”; nothing is left to train on. Split by a seed instead."
+        words = _(
+            "All records say “test” in “%(field)s”; nothing is left to train on. Split by a seed instead.",
+            field=order.split.by,
+        )
+        return BadInput(words, field="split.by")
     if order.filters.model_fields_set:
-        return f"No judgment in “{project.slug}” passes these filters. Widen them, or leave them out to take all."
-    return (
-        f"Nobody has judged anything in “{project.slug}” yet, or all of it was skipped. Judge some items, or import "
-        "records that carry a choice, then freeze."
+        words = _(
+            "No judgment in “%(project)s” passes these filters. Widen them, or leave them out to take all.",
+            project=project.slug,
+        )
+        return BadInput(words, field="filters")
+    words = _(
+        "Nobody has judged anything in “%(project)s” yet, or all of it was skipped. Judge some items, or import "
+        "records that carry a choice, then freeze.",
+        project=project.slug,
     )
+    return BadInput(words)

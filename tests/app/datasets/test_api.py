@@ -108,6 +108,8 @@ def test_it_reads_all_rows_of_a_larger_project(ada_api: TestClient, pairs: str):
         ({"name": "a", "split": {"by": "metadata.split"}}, "split"),
         ({"name": "a", "split": {"why": 1}}, "split.why"),
         ({"name": "a", "filters": {"outcomes": ["skip"]}}, "filters.outcomes.0"),
+        ({"name": "a", "filters": {"tags": ["nobody has it"]}}, "filters"),
+        ({"name": "a", "filters": {"first_day": "2026-11-02", "last_day": "2026-11-01"}}, "filters.first_day"),
     ],
 )
 def test_it_names_the_field_that_is_wrong(ada_api: TestClient, pairs: str, body: dict[str, Any], field: str):
