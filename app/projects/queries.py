@@ -23,6 +23,7 @@ from app.db import among
 from app.errors import NotAllowed, NotFound
 from app.language import gettext as _
 from app.models import Assignment, Audit, Dataset, Item, Judgment, Membership, Preference, Project, User
+from app.projects import tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,20 @@ def managed_among(session: Session, person: Person, projects: Sequence[Project])
 
 def counts_for(session: Session, person: Person, projects: Sequence[Project]) -> dict[int, Counts]:
     """By project id, as this person may know them: in tens where they do not manage the project and it tries its judges."""
-    numbers, ours = counts(session, projects), managed_among(session, person, projects)
-    return {
-        project.id: numbers[project.id].in_tens()
-        if project.id not in ours and (project.gold_share or project.repeat_share)
-        else numbers[project.id]
-        for project in projects
-    }
+    numbers, rounded = counts(session, projects), _rounded_for(session, person, projects)
+    return {key: one.in_tens() if key in rounded else one for key, one in numbers.items()}
+
+
+def progress_for(session: Session, person: Person, projects: Sequence[Project]) -> dict[int, tally.Progress]:
+    """Less than `counts_for`, and quick in large projects: from what was added up."""
+    rounded = _rounded_for(session, person, projects)
+    numbers = tally.progress(session, [project.id for project in projects])
+    return {key: one.in_tens() if key in rounded else one for key, one in numbers.items()}
+
+
+def _rounded_for(session: Session, person: Person, projects: Sequence[Project]) -> set[int]:
+    ours = managed_among(session, person, projects)
+    return {one.id for one in projects if one.id not in ours and (one.gold_share or one.repeat_share)}
 
 
 def managed_project(session: Session, person: Person, slug: str) -> Project:

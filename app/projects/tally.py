@@ -12,6 +12,9 @@ How much all items of a project want is kept as one row, which whatever changes 
 
 # ruff: noqa: S608 -- what is put together here are constants of this file
 
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 from sqlalchemy import func, select, text
@@ -36,11 +39,12 @@ _JUDGES_OF_ALL: LiteralString = """
     )"""
 _JUDGES: LiteralString = """
     judge (project_id, user_id) AS (
-        (SELECT project_id, user_id FROM judgment WHERE project_id = %(project_id)s ORDER BY user_id LIMIT 1)
+        SELECT one.project_id, first.user_id FROM unnest(%(project_ids)s::bigint[]) AS one (project_id) CROSS JOIN LATERAL (
+            SELECT user_id FROM judgment WHERE project_id = one.project_id ORDER BY user_id LIMIT 1) AS first
         UNION ALL
-        SELECT following.* FROM judge CROSS JOIN LATERAL (
-            SELECT project_id, user_id FROM judgment
-            WHERE project_id = %(project_id)s AND user_id > judge.user_id ORDER BY user_id LIMIT 1) AS following
+        SELECT judge.project_id, following.user_id FROM judge CROSS JOIN LATERAL (
+            SELECT user_id FROM judgment
+            WHERE project_id = judge.project_id AND user_id > judge.user_id ORDER BY user_id LIMIT 1) AS following
     )"""
 # One row for each judgment that is newer than what was added up, and one for what it replaces or takes back. Where few are newer,
 # `{offset}` keeps the planner, which always takes a third of all for newer, from reading all.
@@ -142,28 +146,66 @@ _BY_HOUR: LiteralString = f"""
     FROM part WHERE hour > date_trunc('hour', now()) - %(hours)s * interval '1 hour'
     GROUP BY hour HAVING sum(turns - skips) > 0 ORDER BY hour
 """
-_WANTED: LiteralString = "SELECT items, wanted FROM item_total WHERE project_id = %(project_id)s"
-_WANTED_BY_ALL: LiteralString = """
-    SELECT count(*) AS items, coalesce(sum(wanted), 0) AS wanted FROM item WHERE project_id = %(project_id)s AND wanted > 0
+_COUNTED: LiteralString = f"""
+    WITH RECURSIVE {_JUDGES}, {{newer}}, part AS (
+        SELECT project_id, counted FROM judged WHERE project_id = ANY(%(project_ids)s)
+        UNION ALL
+        SELECT project_id, one FROM newer WHERE counted
+    )
+    SELECT project_id, sum(counted) AS n FROM part GROUP BY project_id
 """
-_ELSEWHERE: LiteralString = """
-    SELECT
-        (SELECT coalesce(sum(open_slots), 0) FROM item
-            WHERE project_id = %(project_id)s AND set_aside AND open_slots > 0) AS set_aside,
-        (SELECT count(*) FROM assignment JOIN item AS lent ON lent.id = item_id
-            WHERE assignment.project_id = %(project_id)s AND state = 'open' AND lent.wanted > 0) AS leased
+# Where nothing has been added up, or something has changed since, that project's items are read.
+_WANTED: LiteralString = """
+    SELECT one.project_id, coalesce(item_total.items, fresh.items) AS items, coalesce(item_total.wanted, fresh.wanted) AS wanted
+    FROM unnest(%(project_ids)s::bigint[]) AS one (project_id) LEFT JOIN item_total USING (project_id)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS items, coalesce(sum(wanted), 0) AS wanted FROM item
+        WHERE item_total.project_id IS NULL AND item.project_id = one.project_id AND wanted > 0
+    ) AS fresh
 """
+_SET_ASIDE: LiteralString = """
+    SELECT project_id, sum(open_slots) AS n FROM item
+    WHERE project_id = ANY(%(project_ids)s) AND set_aside AND open_slots > 0 GROUP BY project_id
+"""
+_LEASED: LiteralString = """
+    SELECT count(*) AS leased FROM assignment JOIN item ON item.id = item_id
+    WHERE assignment.project_id = %(project_id)s AND state = 'open' AND item.wanted > 0
+"""
+# The two ways in which an item may be waiting are two indexes of the queue.
+_OPEN: LiteralString = """
+    SELECT project_id FROM unnest(%(project_ids)s::bigint[]) AS one (project_id)
+    WHERE EXISTS (SELECT FROM item WHERE item.project_id = one.project_id
+            AND open_slots > 0 AND NOT set_aside AND reserved_for IS NULL)
+        OR EXISTS (SELECT FROM item WHERE item.project_id = one.project_id
+            AND open_slots > 0 AND NOT set_aside AND reserved_for IS NOT NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Of one project: `wanted` and `counted` are judgments, what is set aside wants no more than it has; `is_open` says whether
+    anything may still be taken.
+    """
+
+    items: int
+    wanted: int
+    counted: int
+    is_open: bool
+
+    def in_tens(self) -> "Progress":
+        """What is done rounded down, until it is all done: see `queries.Counts`."""
+        return self if self.counted >= self.wanted else replace(self, counted=self.counted // 10 * 10)
 
 
 def people(session: Session, project_id: int, *, recent_hours: int, median_of: int) -> list[dict[str, Any]]:
     """Whoever has judged, files included: what they said as a person, and how much of it all is `counted`."""
-    told = {"project_id": project_id, "recent": recent_hours, "median_of": median_of}
-    return fetch(session, _PEOPLE.format(newer=_newer(session)), told)
+    told = {"recent": recent_hours, "median_of": median_of}
+    return fetch(session, _PEOPLE.format(newer=_newer(session)), told | _which(project_id))
 
 
 def by_hour(session: Session, project_id: int, *, hours: int) -> list[dict[str, Any]]:
     """What people judged in each of the last hours, skips left out."""
-    return fetch(session, _BY_HOUR.format(newer=_newer(session)), {"project_id": project_id, "hours": hours})
+    return fetch(session, _BY_HOUR.format(newer=_newer(session)), {"hours": hours} | _which(project_id))
 
 
 def _newer(session: Session) -> LiteralString:
@@ -172,9 +214,31 @@ def _newer(session: Session) -> LiteralString:
 
 def wanted(session: Session, project_id: int) -> dict[str, int]:
     """`items` and what is `wanted` of them, in judgments, and of that what is `set_aside` and what is `leased`."""
-    which = {"project_id": project_id}
-    total = fetch(session, _WANTED, which) or fetch(session, _WANTED_BY_ALL, which)
-    return {name: int(number) for name, number in (total[0] | fetch(session, _ELSEWHERE, which)[0]).items()}
+    which = _which(project_id)
+    total = fetch(session, _WANTED, which)[0]
+    aside = sum(row["n"] for row in fetch(session, _SET_ASIDE, which))
+    told = {"items": total["items"], "wanted": total["wanted"], "set_aside": aside}
+    return {name: int(number) for name, number in (told | fetch(session, _LEASED, which)[0]).items()}
+
+
+def progress(session: Session, project_ids: Collection[int]) -> dict[int, Progress]:
+    """How far each of these projects is, for a page that shows many."""
+    which = {"project_ids": list(project_ids)}
+    done = _by_project(fetch(session, _COUNTED.format(newer=_newer(session)), which))
+    aside = _by_project(fetch(session, _SET_ASIDE, which))
+    waiting = {row["project_id"] for row in fetch(session, _OPEN, which)}
+    return {
+        project_id: Progress(int(items), int(wanted) - aside[project_id], done[project_id], project_id in waiting)
+        for project_id, items, wanted in (row.values() for row in fetch(session, _WANTED, which))
+    }
+
+
+def _by_project(rows: Sequence[Mapping[str, Any]]) -> Counter[int]:
+    return Counter({row["project_id"]: int(row["n"]) for row in rows})
+
+
+def _which(project_id: int) -> dict[str, Any]:
+    return {"project_id": project_id, "project_ids": [project_id]}
 
 
 def add_up(session: Session) -> int:

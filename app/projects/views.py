@@ -17,6 +17,7 @@ from app.projects import queries, reservations
 from app.projects.live import Live
 from app.projects.live import live as how_it_goes
 from app.projects.queries import Counts, managed_project, project_for
+from app.projects.tally import Progress
 
 router = APIRouter()
 SHOWN = 50
@@ -25,7 +26,7 @@ SHOWN = 50
 @dataclass(frozen=True, kw_only=True)
 class ProjectsPage(Page):
     projects: Sequence[Project]
-    counts: Mapping[int, Counts]
+    progress: Mapping[int, Progress]
     kinds: Mapping[str, Kind]
     next_after: int | None
 
@@ -58,7 +59,7 @@ def projects(request: Request, session: SessionDep, person: SignedIn, after: Aft
     shown = ProjectsPage(
         person=person,
         projects=page.rows,
-        counts=queries.counts_for(session, person, page.rows),
+        progress=queries.progress_for(session, person, page.rows),
         kinds={kind.NAME: kind for kind in KINDS},
         next_after=page.next_after,
     )

@@ -15,6 +15,7 @@ from app.kinds import Verdict
 from app.models import Item, Project, User
 from app.projects import tally
 from app.projects.live import Live, live
+from app.projects.queries import counts
 from app.projects.service import change_settings
 from app.prompts import items
 from tests.app.prompts.test_items import changed, first_is_best
@@ -53,6 +54,7 @@ def read() -> Live:
 
 def assert_right() -> None:
     seen = read()
+    assert_progress_is_right()
     with db.work_unit() as session:
         whole = session.execute(text(ONE_BY_ONE)).mappings().one()
         people = {row.name: (row.in_all, row.ties, row.skips) for row in session.execute(text(BY_PERSON))}
@@ -66,6 +68,17 @@ def assert_right() -> None:
     assert seen.rate == pytest.approx(
         4 * sum(n - skips for n, _, skips in people.values())
     )  # within a quarter of an hour
+
+
+def assert_progress_is_right() -> None:
+    """For all projects at once, against what is counted item by item."""
+    with db.work_unit() as session:
+        projects = session.scalars(select(Project)).all()
+        told = tally.progress(session, [one.id for one in projects])
+        whole = counts(session, projects)
+    assert {key: (one.items, one.wanted, one.counted, one.is_open) for key, one in told.items()} == {
+        key: (one.items, one.wanted, one.counted, one.open > 0) for key, one in whole.items()
+    }
 
 
 def revised(user: User, stored: Stored) -> Stored:
@@ -146,6 +159,20 @@ def test_what_managers_and_files_change_is_in_it(ada: User, ben: User, at_once: 
     with db.work_unit() as session:
         change_settings(session, person_of(ada), session.get_one(Project, project.id), judgments_per_item=4)
     assert_right()
+
+
+def test_each_project_has_its_own_progress(ben: User, cleo: User, at_once: None):
+    projects = [
+        queued(ben, cleo, slug=slug, items=items, wanted=2) for slug, items in (("one", 1), ("two", 3), ("none", 0))
+    ]
+    for user in (ben, cleo):
+        for project in projects[:2]:
+            turn = asked(user, project)
+            assert turn
+            judged(user, turn)
+        assert_progress_is_right()
+        assert added_up()
+        assert_progress_is_right()
 
 
 def test_nothing_is_added_up_while_a_file_is_stored(ben: User, at_once: None):
