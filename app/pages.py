@@ -65,15 +65,15 @@ def exactly(moment: datetime) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time: 4.2 s, 3 min 20 s, 2 h 5 min."""
+    """A length of time: 4.2 s, 3 min 20 s, 3 min, 2 h 5 min."""
     if seconds < 10:
         return f"{decimal(f'{seconds:.1f}')} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+        return f"{whole // 60} min {whole % 60} s".removesuffix(" 0 s")
+    return f"{whole // 3600} h {whole % 3600 // 60} min".removesuffix(" 0 min")
 
 
 def number(value: float) -> str:

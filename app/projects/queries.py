@@ -50,7 +50,7 @@ class Counts:
         if self.counted >= self.wanted:
             return self
         done = {name: getattr(self, name) // 10 * 10 for name in ("counted", "judgments", "tuples")}
-        return replace(self, open=-(-self.open // 10) * 10, **done)
+        return replace(self, open=min(self.items, -(-self.open // 10) * 10), **done)
 
 
 def readable(person: Person) -> Select[Project]:

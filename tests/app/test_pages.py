@@ -26,6 +26,7 @@ def test_numbers_read_as_people_write_them() -> None:
     assert percent(0.8125) == "81.2%"
     assert [size(900), size(1500), size(2_300_000_000)] == ["900 B", "1.5\u00a0kB", "2.3\u00a0GB"]
     assert [span(4.25), span(42), span(200), span(7500)] == ["4.2 s", "42 s", "3 min 20 s", "2 h 5 min"]
+    assert [span(180), span(600), span(3600), span(36_000)] == ["3 min", "10 min", "1 h", "10 h"]
 
 
 def test_attributes_are_escaped_and_left_out_when_there_is_nothing_to_say() -> None:
