@@ -35,8 +35,9 @@ from worker import fused
 _addmm = torch.ops.aten.addmm.dtype_out  # a product of half precision added to float32, for which torch has no method
 CHUNK_LOGITS, CHUNK_ON_GPU = 2**24, 2**28
 """Logits of one chunk: 64 MiB of float32; on a GPU, which is quick with large products alone, 512 MiB in half precision."""
-KEPT_LOGITS, KEPT_BYTES_OF_GPU = 2**24, 16
-"""Probabilities that wait for the backward pass, others are made again: so many, on a GPU what fills a sixteenth of it."""
+KEPT_LOGITS, KEPT_BYTES_OF_GPU = 2**26, 16
+"""Probabilities that wait for the backward pass, others are made again, which costs a product more: 256 MiB, as much as the
+activations of a micro-batch may take; on a GPU what fills a sixteenth of it."""
 
 
 def response_logp(token_logp_M: Tensor, row_M: Tensor, n_responses: int) -> Tensor:
@@ -140,7 +141,7 @@ def probabilities(
         return logits_CV, lse_C, target_logit_C - lse_C
     wide_CV = logits_CV.to(torch.promote_types(logits_CV.dtype, torch.float32))
     target_logit_C = wide_CV.gather(1, target_C[:, None])[:, 0]
-    most_C, where_C = wide_CV.max(1)
+    most_C = wide_CV.amax(1)
     p_CV = torch.softmax(wide_CV, 1, out=wide_CV)
-    lse_C = most_C - p_CV.gather(1, where_C[:, None])[:, 0].log()
+    lse_C = most_C - p_CV.amax(1).log()
     return p_CV, lse_C, target_logit_C - lse_C

@@ -31,6 +31,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from app.errors import BadInput
 from worker import four_bit
 from worker.batches import Batch, EncodedGroup, collate, micro_batches, pack
+from worker.heap import keep_what_is_freed
 from worker.logp import response_logp, token_logp
 from worker.processes import body_of, count, reshard, shard
 
@@ -178,6 +179,7 @@ def settle_missing(kind: Kind, network: Any, missing: set[str], source: str) -> 
 
 def prepare(kind: Kind, network: Any, tokenizer: Any, *, lora_rank: int, device: torch.device) -> Model:
     """Tokenizer and network made to fit each other, in eval mode, on the device, with adapters if asked for."""
+    keep_what_is_freed()
     settle_tokens(network, tokenizer)
     if kind == "policy":
         check_head(network)
