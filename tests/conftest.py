@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 from alembic import command
 from alembic.config import Config
+from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
@@ -21,7 +22,6 @@ from sqlalchemy.orm import Session
 import worker  # noqa: F401 -- says how OpenMP waits, which torch must know before it is loaded by any test
 from app import db, doorbell
 from app import storage as storage_module
-from app.access import hash_password
 from app.embedded import postgres, redis
 from app.models import Table, User
 from app.people import service as people
@@ -114,17 +114,21 @@ def files(migrated: str) -> storage_module.Storage:
     return storage_module.storage()
 
 
+def somebody(name: str, role: str) -> User:
+    return User(email=f"{name}@example.org", name=name.title(), role=role, password_hash=password_hash(name))
+
+
 def account(name: str, role: str) -> User:
     with db.work_unit() as session:
-        user = User(email=f"{name}@example.org", name=name.title(), role=role, password_hash=password_hash(name))
+        user = somebody(name, role)
         session.add(user)
     return user
 
 
 @lru_cache
 def password_hash(name: str) -> str:
-    """Once for each name: hashing is slow on purpose, and these people are in nearly every story."""
-    return hash_password(f"{name}-password")
+    """With next to no work in it, which a hash says of itself: people come in by it in nearly every story, and real ones are slow on purpose."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(f"{name}-password")
 
 
 @pytest.fixture

@@ -18,17 +18,18 @@ from app.imports import service
 from app.imports.found import Found
 from app.imports.service import Report, import_file, import_records
 from app.models import Audit, Item, Judgment, Project, User
-from app.people import service as people
 from app.projects.service import create_project
-from tests.conftest import account
+from tests.conftest import account, somebody
 from tests.queued import person_of, slots_that_do_not_add_up
 
 
 @pytest.fixture
 def ada(session: Session) -> Person:
     """The admin, in the transaction that is rolled back."""
-    people.add_user(session, "ada@example.org", role="admin")
-    return person_of(people.user_by_email(session, "ada@example.org"))
+    user = somebody("ada", "admin")
+    session.add(user)
+    session.flush()
+    return person_of(user)
 
 
 @pytest.fixture

@@ -12,13 +12,16 @@ from app.models import Audit, Membership, Project
 from app.people import service as people
 from app.projects import service
 from app.projects.service import change_settings, create_project, slug_of
+from tests.conftest import somebody
+from tests.queued import person_of
 
 
 @pytest.fixture
 def ada(session: Session) -> Person:
-    people.add_user(session, "ada@example.org", role="admin")
-    user = people.user_by_email(session, "ada@example.org")
-    return Person(user.id, user.name, user.role)
+    user = somebody("ada", "admin")
+    session.add(user)
+    session.flush()
+    return person_of(user)
 
 
 def made(session: Session, ada: Person, **fields: Any) -> Project:
