@@ -1,6 +1,7 @@
 """Web servers to measure, each with the command that `tiebreak up` uses, and what they and Postgres cost in CPU time."""
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -51,10 +52,12 @@ def served(app: str, processes: int, log: Path, page: str = "/healthz") -> Itera
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Below those that the system takes for connections on their way out, so that none of them has it a moment later."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

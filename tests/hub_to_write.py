@@ -229,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
             data = self.rfile.read(length // 2)
             if oid == self.hub.hold:
                 self.hub.in_the_middle.set()
-                self.hub.go_on.wait(60)
+                self.hub.go_on.wait()
             data += self.rfile.read(length - len(data))
             if len(data) < length:
                 self.close_connection = True

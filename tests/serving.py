@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from app.settings import ROOT
 
-_WITHIN_S = 60
+_WITHIN_S = 240
 
 
 @contextmanager
@@ -33,13 +33,6 @@ def served(**settings: str) -> Iterator[str]:
         finally:
             child.send_signal(signal.SIGTERM)
             child.wait(_WITHIN_S)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:

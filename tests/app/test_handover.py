@@ -18,9 +18,10 @@ from app import db
 from app.models import User
 from app.settings import ROOT, Settings, get_settings
 from app.storage import storage, store_file
+from benchmarks.servers import free_port
 from tests import trained
 from tests.app.hub.conftest import token_of
-from tests.serving import free_port, served
+from tests.serving import served
 
 CONTENT = bytes(range(256)) * 20_000
 

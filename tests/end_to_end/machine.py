@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 
 from app.settings import ROOT
-from tests.end_to_end.servers import end, free_port
+from benchmarks.servers import free_port
+from tests.end_to_end.servers import end
 
 
 @dataclass

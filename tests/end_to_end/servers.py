@@ -20,13 +20,9 @@ from moto.server import ThreadedMotoServer
 from app.embedded.places import open_places
 from app.embedded.postgres import postgres_child, postgres_url, wait_for_postgres
 from app.embedded.redis import redis_child, wait_for_redis
+from benchmarks.servers import free_port
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager

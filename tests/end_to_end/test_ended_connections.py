@@ -27,6 +27,8 @@ from tests.serving import served
 pytestmark = pytest.mark.slow
 PROGRAMS = 12
 JUDGMENTS = 60
+EVERY = 6
+"""After so many more judgments that were acknowledged, two connections are ended: as often on every machine, however quick."""
 # Both are in the middle of something, in the pool of key presses or in the other one.
 END_TWO = """
     SELECT count(pg_terminate_backend(pid)) FROM (
@@ -44,8 +46,8 @@ def address(database: Engine) -> Iterator[str]:
 class Program:
     """`acknowledged` are the turns with the keys whose judgments it was told are stored."""
 
-    def __init__(self, address: str, token: str) -> None:
-        self.address = address
+    def __init__(self, address: str, token: str, told: threading.Semaphore) -> None:
+        self.address, self.told = address, told
         self.authorization = {"Authorization": f"Bearer {token}"}
         self.acknowledged: list[tuple[int, str]] = []
 
@@ -61,6 +63,7 @@ class Program:
                     self.send_and_go_away(path, order, key)
                 told = self.answered(server, path, order, key)
                 self.acknowledged.append((turn["assignment"], key))
+                self.told.release()
                 turn = told["next"]
 
     def answered(self, server: httpx.Client, path: str, order: dict[str, Any], key: str) -> Any:
@@ -77,23 +80,25 @@ class Program:
             line.sendall(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
 
 
-def end_connections(is_over: threading.Event, ended: list[int]) -> None:
-    while not is_over.wait(0.08):
-        ended.append(value(END_TWO))
+def end_connections(told: threading.Semaphore, ended: list[int]) -> None:
+    for number in range(1, PROGRAMS * JUDGMENTS + 1):
+        told.acquire()
+        if number % EVERY == 0:
+            ended.append(value(END_TWO))
 
 
 def test_whoever_tries_again_stores_everything_once(address: str) -> None:
     project = queued(items=PROGRAMS * JUDGMENTS, wanted=2)
+    told, ended = threading.Semaphore(0), list[int]()
     with db.work_unit() as session:
-        programs = [Program(address, make_token(session, user, ["judge"])) for user in crowd(project, PROGRAMS)]
-    is_over, ended = threading.Event(), list[int]()
-    ending = threading.Thread(target=end_connections, args=[is_over, ended])
+        programs = [Program(address, make_token(session, user, ["judge"]), told) for user in crowd(project, PROGRAMS)]
+    ending = threading.Thread(target=end_connections, args=[told, ended])
     ending.start()
     try:
         with ThreadPoolExecutor(PROGRAMS) as pool:
             list(pool.map(Program.live, programs))
     finally:
-        is_over.set()
+        told.release(PROGRAMS * JUDGMENTS)  # should a program have broken off
         ending.join()
     assert sum(ended) > PROGRAMS
     with db.work_unit() as session:

@@ -29,7 +29,7 @@ def test_a_transaction_in_which_nothing_is_asked_holds_its_rows_for_no_longer_th
         assert limits == ["3s", "UTC"]
         number = frozen.scalar(text("SELECT pg_backend_pid()"))
         there = text(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {number}")
-        until(lambda: not ask(database, there), seconds=60)
+        until(lambda: not ask(database, there))
         with pytest.raises(DBAPIError) as caught:
             frozen.scalar(text("SELECT 1"))
         assert away.is_away(caught.value)

@@ -22,7 +22,7 @@ with work_unit() as session:
     session.execute(text("UPDATE preflight SET state = 'answered' WHERE id = :id AND attempt = :attempt"),
         {"id": int(sys.argv[1]), "attempt": int(sys.argv[2])})
 """
-PATIENT = "import time; time.sleep(60)"
+PATIENT = "import time; time.sleep(600)"
 
 
 @pytest.fixture

@@ -22,15 +22,15 @@ from worker import exits
 from worker import supervise as supervising
 from worker.supervise import Command, Lifeline, supervise, trainer_command
 
-PATIENT = "import time; print('working', flush=True); time.sleep(60)"
+PATIENT = "import time; print('working', flush=True); time.sleep(600)"
 DEAF = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('working', flush=True); time.sleep(60)"
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('working', flush=True); time.sleep(600)"
 )
 POLITE = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(4))
 print('working', flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 RUN_LEASE = "SELECT lease_until FROM run WHERE id = %s"
 ENDS_WHAT_WAITS = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
@@ -75,14 +75,14 @@ def running(run_id: int, source: str) -> Iterator[tuple[psutil.Process, Lifeline
         until(lambda: "working" in log_of(run_id))
         (trainer,) = [child for child in psutil.Process().children() if source in child.cmdline()]
         yield trainer, lifeline
-        thread.join(timeout=20)
+        thread.join(timeout=120)
     finally:
         lifeline.let_go()
-        thread.join(timeout=20)
+        thread.join(timeout=120)
         assert not thread.is_alive()
 
 
-def until(condition: object, seconds: float = 15) -> None:
+def until(condition: object, seconds: float = 120) -> None:
     assert callable(condition)
     deadline = time.monotonic() + seconds
     while not condition():

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from app import db
 from app.models import Run, RunLog, RunWatch, User
 from tests.trained import make_run
+from worker import watching
 from worker.lease import Claim
 from worker.log_copy import LogCopy
 from worker.usage import ProcessUsage, of_machine, read_gpus
@@ -49,7 +50,10 @@ def test_it_tells_the_end_of_the_log_and_what_the_process_takes(held: Claim, tmp
     assert row.usage["memory_peak"] >= row.usage["memory"]
 
 
-def test_it_tells_at_most_every_few_seconds_and_the_end_in_any_case(held: Claim, tmp_path: Path):
+def test_it_tells_at_most_every_few_seconds_and_the_end_in_any_case(
+    held: Claim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(watching, "TELL_EVERY_S", 3600)
     log = tmp_path / "log.txt"
     log.write_text("first\n")
     mine = watcher(held, log)

@@ -20,10 +20,10 @@ from app.client import (
     UnexpectedAnswerError,
 )
 from app.models import User
+from benchmarks.servers import free_port
 from tests.app.client.conftest import token_of
 from tests.line import answer, bad_line
 from tests.queued import queued
-from tests.serving import free_port
 
 PROBLEM = {"Content_Type": "application/problem+json"}
 BUSY = answer("429 Too Many Requests", b'{"title": "Too many", "detail": "slower"}', Retry_After="1", **PROBLEM)

@@ -18,12 +18,14 @@ import pytest
 from app.embedded.leftovers import MARK, working_in
 from app.embedded.up import _children
 from app.settings import ROOT, Settings
+from benchmarks.servers import free_port
 
 UP = (
     "from app import embedded; from app.errors import Mistake; from app.settings import get_settings\n"
     "try: embedded.up(get_settings(), lambda: ['prepared'])\n"
     "except Mistake as mistake: raise SystemExit(mistake.message)"
 )
+PATIENCE_S = 120
 MARK_ROW = "CREATE TABLE IF NOT EXISTS kept (one int); INSERT INTO kept VALUES (1)"
 
 
@@ -32,11 +34,6 @@ def home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tb-") as name:
         Path(name).chmod(0o755)
         yield Path(name) / "home"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def environment(home: Path, port: int) -> dict[str, str]:
@@ -72,11 +69,11 @@ def running(home: Path, port: int, *, prepares: bool = True) -> Iterator[subproc
             yield process
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
+            process.communicate(timeout=PATIENCE_S)
 
 
 def served(port: int) -> bool:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
 
@@ -92,8 +89,8 @@ def left(home: Path) -> list[psutil.Process]:
     return [*found, *working_in(servers / "postgres", "postgres"), *working_in(servers, "redis")]
 
 
-def gone(home: Path, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
+def gone(home: Path) -> bool:
+    deadline = time.monotonic() + PATIENCE_S
     while left(home) and time.monotonic() < deadline:
         time.sleep(0.1)
     return not left(home)
@@ -120,18 +117,18 @@ def test_it_serves_refuses_a_second_one_and_ends_all_with_ctrl_c(home: Path):
     with running(home, port) as process:
         assert sql(home, "SELECT count(*) FROM alembic_version") == "1"
         with start(home, free_port()) as second:
-            words, _ = second.communicate(timeout=30)
+            words, _ = second.communicate(timeout=PATIENCE_S)
         assert f"already running with the data folder {home} (process {process.pid}, http://127.0.0.1:{port})" in words
         assert second.returncode == 1
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(PATIENCE_S)
         assert process.returncode == 0
         assert left(home) == []
 
 
 def test_a_taken_port_is_said_before_anything_is_started(home: Path):
     with socket.create_server(("127.0.0.1", 0)) as other, start(home, other.getsockname()[1]) as process:
-        words, _ = process.communicate(timeout=30)
+        words, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert "is taken by another program" in words
     assert not (home / "servers").exists()
@@ -149,12 +146,12 @@ def test_it_is_killed_and_started_again_and_nothing_is_lost(home: Path):
     with running(home, port) as process:
         sql(home, MARK_ROW)
         process.kill()
-        process.wait(10)
+        process.wait(PATIENCE_S)
         with running(home, port, prepares=False):
             assert sql(home, "SELECT one FROM kept") == "1"
-    assert gone(home, 1)
+    assert gone(home)
     assert sql(home, "SELECT one FROM kept") == "1"  # by servers of its own, for one command
-    assert gone(home, 1)
+    assert gone(home)
 
 
 @pytest.mark.slow
@@ -163,7 +160,7 @@ def test_nothing_is_left_running_when_it_was_killed(home: Path):
     with running(home, free_port()) as process:
         assert len(left(home)) > 5
         process.kill()
-        assert gone(home, 15)
+        assert gone(home)
 
 
 @pytest.mark.slow
@@ -175,7 +172,7 @@ def test_a_child_that_dies_is_started_again(home: Path):
         web.kill()
         while "web was ended by signal 9; starting it again in 1 s" not in process.stdout.readline():
             assert process.poll() is None
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             with suppress(OSError):
                 if served(port):

@@ -149,7 +149,7 @@ def cut(ada: User, checkpoint: Checkpoint, elsewhere: Hub) -> tuple[int, Hub]:
     assert fence is not None
     child = start(one, fence)
     try:
-        assert elsewhere.in_the_middle.wait(60)
+        assert elsewhere.in_the_middle.wait(240)
     finally:
         child.kill()
         child.wait()

@@ -165,7 +165,7 @@ def test_a_transaction_that_dies_leaks_no_slot(ben: User):
     with Session(db.engine()) as session:
         assert claim(session, ben.id, project.id)
         session.connection().invalidate()  # as when the process is killed: the socket closes, nothing is said
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert value("SELECT open_slots FROM item") == 1
@@ -182,7 +182,7 @@ def test_the_order_is_drawn_anew_for_each_person(database: Engine):
         turns = [claim(session, number, project.id) for number in range(1, 121)]
     orders = Counter(tuple(key for key, _ in turn.responses) for turn in turns if turn)
     assert len(orders) == 6
-    assert min(orders.values()) >= 6, "each of six orders about 20 times; below 6 once in 10,000 runs"
+    assert min(orders.values()) >= 3, "each of six orders about 20 times; below 3 once in a million runs"
 
 
 def test_a_claim_costs_little_however_many_items_there_are_and_however_many_their_person_has_judged(ben: User):

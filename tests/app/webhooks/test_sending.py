@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.webhooks import sending
 from app.webhooks.sending import Outcome, seconds_of, send
+from benchmarks.servers import free_port
 from tests.app.webhooks.conftest import Names
 from tests.receiver import Receiver, dripping, listening
-from tests.serving import free_port
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 
