@@ -109,6 +109,17 @@ def intercept(page: Page, addresses: str, answer: Callable[[Route], object]) -> 
     page.reload()
 
 
+def with_its_own_clock(page: Page) -> Page:
+    """Loaded anew with a clock that can be set forward. The page takes no key soon after a turn has come: it would be meant for the last one."""
+    page.clock.install()
+    page.reload()
+    return page
+
+
+def a_moment_later(page: Page) -> None:
+    page.clock.fast_forward(400)
+
+
 Open = Callable[..., Page]
 
 

@@ -1,11 +1,13 @@
 """Ben spends his day: with one key, with the mouse, without JavaScript, with a nervous finger and a bad connection."""
 
-from playwright.sync_api import expect
-from sqlalchemy import delete, func, select
+from collections.abc import Sequence
+
+from playwright.sync_api import Page, Route, expect
+from sqlalchemy import delete, select
 
 from app import db
 from app.models import Judgment, Membership, Response, User
-from tests.browser.conftest import Open, intercept, until
+from tests.browser.conftest import Open, a_moment_later, intercept, until, with_its_own_clock
 from tests.unjudged import open_item, open_project
 
 PAIR = "/projects/pairs/judge"
@@ -29,6 +31,11 @@ def judgments() -> list[Judgment]:
         return list(session.scalars(select(Judgment).order_by(Judgment.id)))
 
 
+def until_there_is_one(page: Page, sent: Sequence[Route]) -> None:
+    while not sent:
+        page.wait_for_timeout(20)
+
+
 def words_of(tiers: dict[str, int], tier: int) -> set[str]:
     with db.work_unit() as session:
         keys = [key for key, given in tiers.items() if given == tier]
@@ -37,17 +44,17 @@ def words_of(tiers: dict[str, int], tier: int) -> set[str]:
 
 def test_it_takes_one_key_for_each_of_ten_pairs(visit: Open, ben: User) -> None:
     pairs(ben, 10)
-    page = visit(ben, PAIR)
+    page = with_its_own_clock(visit(ben, PAIR))
     chosen = []
     for done in range(10):
         page.get_by_text(f"{done} judged by you").wait_for()
-        page.wait_for_timeout(400)
+        a_moment_later(page)
         chosen.append(page.locator(".response .prose").first.inner_text())
         page.keyboard.press("1")
     page.get_by_role("heading", name="All done. Thank you.").wait_for()
     stored = judgments()
     assert [words_of(one.tiers, 1) for one in stored] == [{words} for words in chosen]
-    assert all(one.duration_ms is not None and 350 < one.duration_ms < 60_000 for one in stored)
+    assert all(one.duration_ms is not None and one.duration_ms > 350 for one in stored)
 
 
 def test_it_shows_what_was_saved_and_takes_it_back(visit: Open, ben: User) -> None:
@@ -90,22 +97,36 @@ def test_it_works_without_javascript(visit: Open, ben: User) -> None:
 
 
 def test_a_double_click_stores_one_judgment(visit: Open, ben: User) -> None:
+    """However long the answer takes: the server hears of the first click after the second."""
     pairs(ben, 3)
     page = visit(ben, PAIR)
+    sent = list[Route]()
+
+    def hold(route: Route) -> None:
+        sent.append(route)
+
+    intercept(page, "**/turn", hold)
     page.get_by_role("button", name="A is better").dblclick(delay=20)
+    until_there_is_one(page, sent)
+    for route in sent:
+        route.fulfill(response=route.fetch())
     page.get_by_text("Saved: A is better.").first.wait_for()
-    page.wait_for_timeout(200)
     assert len(judgments()) == 1
 
 
 def test_a_key_pressed_twice_does_not_judge_the_next_pair_unseen(visit: Open, ben: User) -> None:
+    """The second time in the moment in which the next pair comes."""
     pairs(ben, 3)
-    page = visit(ben, PAIR)
-    for _ in range(2):
-        page.keyboard.press("2", delay=5)
-        page.wait_for_timeout(60)
-    page.get_by_text("Saved: B is better.").first.wait_for()
-    assert len(judgments()) == 1
+    page = with_its_own_clock(visit(ben, PAIR))
+    page.evaluate(
+        "addEventListener('htmx:afterSwap', () => document.querySelector('[data-key~=\"2\"]').click(), { once: true })"
+    )
+    page.keyboard.press("2")
+    page.locator(".choices__saved").get_by_text("Saved: B is better.").wait_for()
+    a_moment_later(page)
+    page.keyboard.press("1")
+    page.locator(".choices__saved").get_by_text("Saved: A is better.").wait_for()
+    assert len(judgments()) == 2
 
 
 def test_a_second_tab_with_the_same_pair_stores_nothing_twice(visit: Open, ben: User) -> None:
@@ -138,7 +159,7 @@ def test_a_ranking_with_a_gap_is_not_stored(visit: Open, ben: User) -> None:
     page = visit(ben, "/projects/stories/judge")
     page.keyboard.press("1")
     page.get_by_role("button", name="Save the order").click()
-    page.wait_for_timeout(300)
+    page.get_by_text("These have no place yet: B, C.").wait_for()
     assert judgments() == []
 
 
@@ -224,9 +245,8 @@ def test_a_sheet_that_a_finger_opened_is_closed_by_one(visit: Open, ben: User) -
     page.get_by_role("button", name="A is better").tap()
     comment = page.locator("#comment")
     expect(comment).to_be_focused()
-    page.wait_for_timeout(300)
-    covered = page.evaluate("document.querySelector('.choices').getBoundingClientRect().top")
-    assert comment.evaluate("one => one.getBoundingClientRect().bottom") <= covered
+    top, bottom = (f"document.querySelector('{one}').getBoundingClientRect()" for one in (".choices", "#comment"))
+    until(page, f"{bottom}.bottom <= {top}.top")
     assert judgments() == []
 
 
@@ -236,12 +256,11 @@ def test_keys_can_be_turned_off(visit: Open, ben: User) -> None:
     page.keyboard.press("?")
     page.get_by_label("Single keys press buttons").uncheck()
     page.keyboard.press("Escape")
-    page.wait_for_timeout(300)
     page.locator("h1").click()
     page.keyboard.press("1")
-    page.wait_for_timeout(300)
-    with db.work_unit() as session:
-        assert session.scalar(select(func.count()).select_from(Judgment)) == 0
+    page.get_by_role("button", name="Equally good").click()
+    page.get_by_role("heading", name="All done. Thank you.").wait_for()
+    assert [one.outcome for one in judgments()] == ["tie"]
 
 
 def test_a_session_that_ended_leads_back_to_the_same_page(visit: Open, ben: User) -> None:

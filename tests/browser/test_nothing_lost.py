@@ -4,7 +4,7 @@ from playwright.sync_api import Page, Route, expect
 
 from app import db
 from app.models import User
-from tests.browser.conftest import Open, intercept, until
+from tests.browser.conftest import Open, a_moment_later, intercept, until, with_its_own_clock
 from tests.browser.test_judging import PAIR, judgments, pairs
 from tests.queued import value
 from tests.unjudged import open_item, open_project
@@ -108,9 +108,10 @@ def test_the_back_button_stores_nothing_twice(visit: Open, ben: User) -> None:
     page.goto(PAIR)
     page.keyboard.press("1")
     saved(page, "Saved: A is better.")
+    page.evaluate("window.isTheOld = true")
     page.go_back()
     page.go_forward()
-    page.wait_for_timeout(600)
+    until(page, "!window.isTheOld && document.readyState === 'complete'")  # one that the browser kept is loaded anew
     page.keyboard.press("2")
     page.get_by_role("heading", name="All done. Thank you.").wait_for()
     assert len(judgments()) == 2
@@ -122,6 +123,7 @@ def test_what_a_second_tab_wrote_too_late_is_there_again_after_an_undo(visit: Op
     page = visit(ben, PAIR)
     other = page.context.new_page()
     other.goto(PAIR)
+    with_its_own_clock(other)
     page.keyboard.press("1")
     saved(page, "Saved: A is better.")
     write_comment(other)
@@ -129,7 +131,7 @@ def test_what_a_second_tab_wrote_too_late_is_there_again_after_an_undo(visit: Op
     other.keyboard.press("2")
     other.get_by_text("You have judged this item already").wait_for()
     assert other.locator(COMMENT).input_value() == ""
-    other.wait_for_timeout(400)
+    a_moment_later(other)
     other.keyboard.press("u")
     other.get_by_text("Taken back. Here it is again.").first.wait_for()
     assert other.locator(COMMENT).input_value() == WORDS
@@ -138,14 +140,14 @@ def test_what_a_second_tab_wrote_too_late_is_there_again_after_an_undo(visit: Op
 
 def test_a_reason_to_skip_takes_two_keys_and_none_takes_one(visit: Open, ben: User) -> None:
     pairs(ben, 3)
-    page = visit(ben, PAIR)
+    page = with_its_own_clock(visit(ben, PAIR))
     page.keyboard.press("s")
     page.keyboard.press("3")
     saved(page, "Skipped: Broken or unreadable.")
-    page.wait_for_timeout(400)
+    a_moment_later(page)
     page.keyboard.press("Shift+S")
     saved(page, "Skipped.")
-    page.wait_for_timeout(400)
+    a_moment_later(page)
     page.keyboard.press("s")
     page.get_by_placeholder("Another reason").fill("cut off")
     page.keyboard.press("Enter")
