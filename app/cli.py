@@ -225,7 +225,11 @@ def starter() -> None:
 
 
 @main.command()
-@click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file to take instead.")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Records to take instead of the sample task's.",
+)
 def demo(data: Path | None) -> None:
     """Walk the whole sentence unattended, on a server of its own, and print what was measured."""
     from app.demo import run_demo

@@ -43,7 +43,8 @@ def command(who: "Callable[[Session], Person]") -> click.Command:
     def publish(kind: str, what: str, target: str, *, detach: bool, **options: Any) -> None:
         """Send a version to a place of your own.
 
-        WHAT is a name, name@v2 or an id; TARGET is hub:owner/name or s3://bucket/folder. The worker `app` does the sending.
+        WHAT is a name, name@v2 or an id; TARGET is hub:owner/name or s3://bucket/folder. HF_TOKEN, or AWS_ACCESS_KEY_ID and
+        AWS_SECRET_ACCESS_KEY, open it; you are asked for what is not set. The worker `app` does the sending.
         """
         place = _place(target, options)
         with embedded.connected(get_settings()):

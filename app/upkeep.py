@@ -67,7 +67,10 @@ def backup(folder: Path) -> None:
     from app.backup import backup
 
     with embedded.connected(get_settings()):
-        backup(folder, print)
+        try:
+            backup(folder, print)
+        except OSError as problem:  # a folder that we may not write to, a disk that is full
+            raise click.ClickException(f"{problem}: choose another folder, or make room there") from problem
 
 
 @click.command()

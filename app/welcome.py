@@ -69,7 +69,7 @@ def prepare() -> list[str]:
             people.join(session, annotator.id, project.id)
         run_id = order_starter(session, admin)
     return [
-        "Sign in with one of these accounts; the passwords are shown this once, `tiebreak user password EMAIL` sets new ones:",
+        "Sign in with one of these accounts; the passwords are shown this once, `.venv/bin/tiebreak user password EMAIL` sets new ones:",
         *(f"    {email:<24}{password}" for email, password in passwords.items()),
         f"The starter model is being trained from scratch: {get_settings().address}/runs/{run_id}",
     ]

@@ -14,6 +14,7 @@ they are, 404 to those who may not see it.
 Nothing here is gated: who may see a repository may fetch its files.
 """
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -25,6 +26,8 @@ from fastapi.routing import APIRoute
 from app.errors import Mistake
 
 _COMMIT = "X-Repo-Commit"
+# Words quote what was asked for, and a server ends a connection rather than send control characters in a header.
+_IN_NO_HEADER = re.compile(r"[^ -~]")
 
 
 class Refused(Mistake):
@@ -57,8 +60,7 @@ def wrong_token() -> Refused:
 
 def refusal(mistake: Mistake) -> Response:
     """A mistake in the Hub's shape; whatever else went wrong keeps its status and its words."""
-    message = mistake.message.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
-    headers = {"X-Error-Message": message}
+    headers = {"X-Error-Message": _IN_NO_HEADER.sub("?", mistake.message)}
     if isinstance(mistake, Refused):
         headers |= {"X-Error-Code": mistake.code} if mistake.code else {}
         headers |= {_COMMIT: mistake.commit} if mistake.commit else {}

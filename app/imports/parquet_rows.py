@@ -63,11 +63,20 @@ def _check(table: Any, limit_bytes: int) -> None:
         )
 
 
+def _rows_at_once(table: Any, limit_bytes: int) -> int:
+    """So many that a batch stays below the limit, also where every row names the one large value of a dictionary.
+
+    Such a file is small, packed and unpacked, and its rows are not.
+    """
+    groups = (table.metadata.row_group(place).total_byte_size for place in range(table.metadata.num_row_groups))
+    return int(min(_ROWS_AT_ONCE, max(1, limit_bytes // max(1, max(groups, default=0)))))
+
+
 def _rows(file: BinaryIO, table: Any, limit_bytes: int) -> Iterator[Found]:
     number, seen_bytes = 0, 0
     with file:
         try:
-            for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, use_threads=False):
+            for batch in table.iter_batches(batch_size=_rows_at_once(table, limit_bytes), use_threads=False):
                 seen_bytes += batch.nbytes
                 if seen_bytes > limit_bytes:
                     raise too_large(limit_bytes)

@@ -5,6 +5,8 @@ for: one trip to the thread pool, and no second look at an answer that came out 
 """
 
 from collections.abc import Generator
+from functools import lru_cache
+from threading import BoundedSemaphore
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,18 +19,22 @@ from starlette.types import Receive, Scope, Send
 from app.access import MayExport, MayJudge, program
 from app.db import SessionDep, commit_behind, quick_unit
 from app.direct import Direct, in_thread, read_json, read_parameters
+from app.errors import Away
 from app.forms import LARGEST_ID, RowNumber
 from app.judgments import service
 from app.judgments.preferences import preference_lines, with_trailer
 from app.kinds import Verdict
 from app.kinds.verdict import LONGEST_COMMENT, LONGEST_SKIP_REASON
+from app.language import gettext as _
 from app.projects.queries import managed_project
 from app.queue.api import shown
 from app.queue.service import claim, claiming
+from app.settings import get_settings
 
 direct = APIRouter(tags=["judging"], route_class=Direct)
 router = APIRouter(tags=["judging"])
 
+WAIT_FOR_A_PLACE_S = 5
 LONGEST_OUTCOME = 40
 LONGEST_NAME = 200
 Tiers = Annotated[dict[UUID, StrictInt], Field(max_length=100)]
@@ -143,10 +149,17 @@ def withdraw(
     return {"judgment": stored.judgment}
 
 
+@lru_cache
+def places() -> BoundedSemaphore:
+    """How many streams a process sends at once: each holds a database connection for as long as its reader takes."""
+    return BoundedSemaphore(max(1, get_settings().pool_size // 2))
+
+
 class Lines(StreamingResponse):
     """NDJSON from a generator, which is closed however the stream ends.
 
-    Whoever goes away halfway would otherwise leave its database connection in the hands of a waiting thread.
+    Whoever goes away halfway would otherwise leave its database connection in the hands of a waiting thread. Raises Away
+    where all places are taken, so that readers, however many and slow, leave most connections to everybody else.
     """
 
     media_type = "application/x-ndjson"
@@ -156,10 +169,17 @@ class Lines(StreamingResponse):
         self._lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not places().acquire(blocking=False):
+            busy = Away(
+                _("as many exports as this server sends at once are on their way; please try again in a moment")
+            )
+            busy.retry_after_s = WAIT_FOR_A_PLACE_S
+            raise busy
         try:
             await super().__call__(scope, receive, send)
         finally:
             self._lines.close()
+            places().release()
 
 
 @router.get("/projects/{slug}/preferences", status_code=200, response_class=Lines)

@@ -90,6 +90,9 @@ def test_what_comes_back_is_what_was_there(full: None, files: Storage, empty_dat
     assert done.exit_code == 0, done.output
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert CliRunner().invoke(main, ["backup", str(folder)]).exit_code == 1  # never over another one
+    nowhere = CliRunner().invoke(main, ["backup", "/proc/nowhere"])
+    assert nowhere.output.startswith("Error: ")
+    assert "choose another folder" in nowhere.output
 
     back = restore(folder, empty_database, tmp_path / "storage")
     assert back.returncode == 0, back.stderr

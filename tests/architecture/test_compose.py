@@ -50,7 +50,8 @@ def test_every_setting_reaches_the_containers():
     settings = {str(field.alias) for field in Settings.model_fields.values()}
     by_the_image = {"TIEBREAK_HOME"}
     by_other_means = {"HOST", "PORT", "WEB_PROCESSES"}  # where the port is published, and uvicorn's own variables
-    assert settings - by_the_image - by_other_means <= set(SERVICES["web"]["environment"])
+    of_uvicorn = {"FORWARDED_ALLOW_IPS"}  # behind a proxy, or all of its visitors count as one
+    assert (settings | of_uvicorn) - by_the_image - by_other_means <= set(SERVICES["web"]["environment"])
     assert all(f"${{{name}:-" in (ROOT / "docker-compose.yml").read_text() for name in by_other_means)
 
 

@@ -70,6 +70,7 @@ def test_it_says_whether_a_file_is_there(hub: HfApi, cache: Path):
     assert not hub.file_exists(NAME, "pytorch_model.bin")
     assert not hub.file_exists("tiebreak/other", "config.json")
     assert not hub.file_exists(NAME, "config.json", revision="v9")
+    assert not hub.file_exists(NAME, "no\x1bfile")  # said in a header, where it cannot stand
     with pytest.raises(EntryNotFoundError):
         hub.hf_hub_download(NAME, "original", cache_dir=cache)
 

@@ -307,6 +307,15 @@ def test_it_stops_where_a_file_unpacks_to_more_than_the_limit(data: bytes):
         read(data, limit_bytes=2 * MIB)
 
 
+def test_one_large_value_that_many_rows_name_is_never_held_for_all_of_them():
+    packed = parquet({"prompt": ["x" * 200_000] * 50, "chosen": ["y"] * 50}, compression="gzip")
+    found = records(io.BytesIO(packed), limit_bytes=MIB)
+    assert len(packed) < 10_000
+    assert [next(found).line for _ in range(5)] == [1, 2, 3, 4, 5]  # as many at once as the limit holds
+    with pytest.raises(TooLarge):
+        next(found)
+
+
 @pytest.mark.parametrize("name", ["ndjson", "array", "csv", "parquet"])
 def test_it_reads_in_constant_memory(name: str):
     number = 20_000

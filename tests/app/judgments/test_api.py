@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Generator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +14,7 @@ from starlette.types import Message
 
 from app import db
 from app.judgments import preferences
-from app.judgments.api import Lines
+from app.judgments.api import Lines, places
 from app.models import User
 from tests.queued import claimed, judged, queued, undone, value
 
@@ -327,6 +327,19 @@ def test_the_stream_comes_in_portions_and_gives_its_connection_back(ben: User, m
         assert value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'FETCH FORWARD %'") == 1
         assert db.engine().pool.checkedout() == idle + 1  # type: ignore[attr-defined]
     assert db.engine().pool.checkedout() == idle  # type: ignore[attr-defined]
+
+
+def test_slow_readers_leave_connections_to_others(ben: User, ada_api: TestClient):
+    queued(ben, items=0)
+    with ExitStack() as slow:
+        while places().acquire(blocking=False):
+            slow.callback(places().release)
+        refused = ada_api.get("/api/v1/projects/words/preferences")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert ada_api.get("/api/v1/projects/words").status_code == 200
+        places().release()
+        assert [lines(ada_api) for _ in range(3)] == [[], [], []]  # each gives its place back
+        places().acquire()
 
 
 def test_a_stream_ends_when_its_reader_goes_away():
