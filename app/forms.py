@@ -1,6 +1,6 @@
 """What a browser's form sends, and the numbers in addresses: read in one way by every room."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -38,11 +38,13 @@ async def lists(request: Request) -> dict[str, list[str]]:
 
 
 Lists = Annotated[dict[str, list[str]], Depends(lists)]
+Typed = Mapping[str, Sequence[str]]
+"""Such a form, or what a page fills one in with."""
 
 
-def names(words: str) -> list[str]:
-    """Several of them in one field, with commas between."""
-    return [name for part in words.split(",") if (name := part.strip())]
+def last(form: Typed, name: str) -> str:
+    """The last value of a field without the space around it; empty when there is none."""
+    return (form.get(name) or [""])[-1].strip()
 
 
 def whole_number(form: Mapping[str, str], name: str) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from app import embedded
-from app.settings import get_settings
+from app.settings import comma_separated, get_settings
 
 Owner = click.option("--user", "email", required=True, help="Whose token it is: their e-mail address.")
 
@@ -27,12 +27,12 @@ def token() -> None:
 def create(email: str, scopes: str, projects: str, **more: Any) -> None:
     """Print a new token, and nothing else. It is shown this once."""
     from app.db import work_unit
-    from app.forms import names
     from app.people import service as people
 
     with embedded.connected(get_settings()), work_unit() as session:
         owner = people.user_by_email(session, email)
-        secret = people.make_token(session, owner, names(scopes), projects=names(projects), **more)
+        bounds = comma_separated(projects)
+        secret = people.make_token(session, owner, comma_separated(scopes), projects=bounds, **more)
     print(secret)
 
 

@@ -42,7 +42,7 @@ class Mirror:
 def read_mirrors(words: str) -> tuple[Mirror, ...]:
     """Raises ValueError, saying what was meant, for a kind that is not known or a target that cannot be one."""
     found = []
-    for one in _parted(words):
+    for one in comma_separated(words):
         kind, _, target = one.partition(":")
         if kind not in MIRRORS:
             raise ValueError(f"MIRRORS knows no {kind!r}: it takes {', '.join(MIRRORS)}, as in mlflow:http://host:5000")
@@ -217,7 +217,7 @@ class Settings(BaseSettings):
         """Those that webhooks may go to besides public addresses."""
         if self.webhook_targets == "any":
             return ip_network("0.0.0.0/0"), ip_network("::/0")
-        return tuple(ip_network(part) for part in _parted(self.webhook_targets) if part != "public")
+        return tuple(ip_network(part) for part in comma_separated(self.webhook_targets) if part != "public")
 
     @model_validator(mode="after")
     def _cannot_be_guessed(self) -> "Settings":
@@ -247,12 +247,12 @@ class Settings(BaseSettings):
     @property
     def hubs(self) -> tuple[str, ...]:
         """Where a hub may be that is published to, without a slash at the end."""
-        return tuple(hub.rstrip("/") for hub in _parted(self.publish_hubs))
+        return tuple(hub.rstrip("/") for hub in comma_separated(self.publish_hubs))
 
     @property
     def s3_servers(self) -> tuple[str, ...]:
         """Where S3 may be that is published to: addresses, and `amazon` for Amazon's own."""
-        return tuple(server.rstrip("/") for server in _parted(self.publish_s3))
+        return tuple(server.rstrip("/") for server in comma_separated(self.publish_s3))
 
     @property
     def storage(self) -> str:
@@ -269,9 +269,9 @@ class Settings(BaseSettings):
         return tuple(Path(part).resolve() for part in self.model_folders.split(":") if part)
 
 
-def _parted(words: str) -> list[str]:
-    """By commas."""
-    return [word.strip() for word in words.split(",") if word.strip()]
+def comma_separated(words: str) -> list[str]:
+    """The parts of a list that stands in one variable, or in one field of a form."""
+    return [part.strip() for part in words.split(",") if part.strip()]
 
 
 @lru_cache

@@ -1,6 +1,6 @@
 """The form that freezes a dataset: what was typed, read as an order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from app.datasets.order import JUDGE_KINDS, MARGINS, OUTCOMES, Order
 from app.errors import BadInput
-from app.forms import names
+from app.forms import Typed, last
 from app.language import gettext as _
 from app.models import User
+from app.settings import comma_separated
 
-Typed = Mapping[str, Sequence[str]]
 # What an empty form shows.
 USUAL: dict[str, list[str]] = {
     "split": ["prompt"],
@@ -34,26 +34,26 @@ _OPTIONAL = ("first_day", "last_day", "min_strength", "min_judgments")
 def read(session: Session, form: Typed) -> Order:
     """Raises BadInput that names the field of the form."""
     filters: dict[str, Any] = {name: form.get(name, []) for name in ("outcomes", "judge_kinds")}
-    filters |= {name: names(one(form, name)) for name in _NAMES}
-    filters |= {name: one(form, name) for name in _OPTIONAL if one(form, name)}
-    if one(form, "min_agreement"):
-        filters["min_agreement"] = _number(one(form, "min_agreement"), "min_agreement") / 100
-    filters["annotators"] = _people(session, names(one(form, "annotators")))
-    margins = [_number(words, "margins") for words in names(one(form, "margins"))]
-    if one(form, "split") == "metadata":
-        split: dict[str, Any] = {"by": one(form, "field")}
+    filters |= {name: comma_separated(last(form, name)) for name in _NAMES}
+    filters |= {name: last(form, name) for name in _OPTIONAL if last(form, name)}
+    if last(form, "min_agreement"):
+        filters["min_agreement"] = _number(last(form, "min_agreement"), "min_agreement") / 100
+    filters["annotators"] = _people(session, comma_separated(last(form, "annotators")))
+    margins = [_number(words, "margins") for words in comma_separated(last(form, "margins"))]
+    if last(form, "split") == "metadata":
+        split: dict[str, Any] = {"by": last(form, "field")}
     else:
         split = {
-            "test": one(form, "test"),
-            "seed": one(form, "seed"),
-            "near_duplicates": bool(one(form, "near_duplicates")),
+            "test": last(form, "test"),
+            "seed": last(form, "seed"),
+            "near_duplicates": bool(last(form, "near_duplicates")),
         }
     asked = {
-        "name": one(form, "name"),
+        "name": last(form, "name"),
         "filters": filters,
         "split": split,
-        "combine": one(form, "combine") or "each",
-        "balance": one(form, "balance") or "item",
+        "combine": last(form, "combine") or "each",
+        "balance": last(form, "balance") or "item",
         "margins": margins or None,
         "shapes": form.get("shapes", []),
     }
@@ -81,11 +81,6 @@ _FIELDS = {
     *_NAMES,
     *_OPTIONAL,
 }
-
-
-def one(form: Typed, name: str) -> str:
-    """The last value of a field, without the space around it."""
-    return (form.get(name) or [""])[-1].strip()
 
 
 def _number(words: str, field: str) -> float:

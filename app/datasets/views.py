@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.access import Manager, Person
-from app.datasets.form import USUAL, one, read
+from app.datasets.form import USUAL, read
 from app.datasets.order import check
 from app.datasets.preview import Preview, preview
 from app.datasets.queries import dataset_for, datasets_page, other_versions, runs_on
@@ -16,7 +16,7 @@ from app.datasets.service import freeze
 from app.db import SessionDep
 from app.download_counts import downloads
 from app.errors import Mistake
-from app.forms import Lists
+from app.forms import Lists, Typed, last
 from app.keyset import After, Limit, cut
 from app.language import gettext as _
 from app.models import Dataset, Project, Run
@@ -56,7 +56,7 @@ class FreezePage(PreviewPage):
     """What was typed stays in the form beside the mistake."""
 
     projects: Sequence[Project]
-    typed: Mapping[str, Sequence[str]]
+    typed: Typed
 
 
 @router.get("/datasets")
@@ -88,7 +88,7 @@ def preview_dataset(request: Request, session: SessionDep, person: Manager) -> R
 @router.post("/datasets")
 def freeze_dataset(request: Request, session: SessionDep, person: Manager, typed: Lists) -> Response:
     try:
-        project = managed_project(session, person, one(typed, "project"))
+        project = managed_project(session, person, last(typed, "project"))
         frozen = freeze(session, person, project, read(session, typed))
     except Mistake as mistake:
         page = freeze_page(session, person, managed_projects(session, person), typed, mistake)
@@ -101,19 +101,17 @@ def freeze_page(
     session: SessionDep,
     person: Person,
     projects: Sequence[Project],
-    typed: Mapping[str, Sequence[str]],
+    typed: Typed,
     mistake: Mistake | None = None,
 ) -> FreezePage:
     seen = previewed(session, person, typed)[0] if projects and mistake is None else None
     return FreezePage(person=person, preview=seen, mistake=mistake, projects=projects, typed=typed)
 
 
-def previewed(
-    session: SessionDep, person: Person, typed: Mapping[str, Sequence[str]]
-) -> tuple[Preview | None, Mistake | None]:
+def previewed(session: SessionDep, person: Person, typed: Typed) -> tuple[Preview | None, Mistake | None]:
     """What would be frozen, or what is wrong with the form. A name is not needed for that yet."""
     try:
-        project = managed_project(session, person, one(typed, "project"))
+        project = managed_project(session, person, last(typed, "project"))
         order = read(session, {**typed, "name": ["preview"]})
         check(order)
     except Mistake as mistake:

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from app.access import Admin
 from app.db import SessionDep
-from app.forms import Fields, names
+from app.forms import Fields
 from app.keyset import After, Limit, cut
 from app.language import gettext as _
 from app.models import Trainer
@@ -17,6 +17,7 @@ from app.pages import Page, go_to, render
 from app.runs.labels import label_run
 from app.runs.listing import Filtered, Filters, Known, known_to_runs, runs_page
 from app.runs.queries import Listed, live_trainers, run_by_id
+from app.settings import comma_separated
 
 router = APIRouter()
 
@@ -53,6 +54,6 @@ def runs(
 @router.post("/runs/{run_id}/labels")
 def labels(run_id: int, request: Request, session: SessionDep, person: Admin, typed: Fields) -> Response:
     """Tags are parted by commas."""
-    tags = names(typed.get("tags", ""))
+    tags = comma_separated(typed.get("tags", ""))
     label_run(session, person, run_by_id(session, person, run_id), tags=tags, note=typed.get("note", ""))
     return go_to(request, f"/runs/{run_id}", notice=_("Saved."))

@@ -1,30 +1,24 @@
 """The form that makes or changes a webhook: what was typed, read as an order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from app.errors import BadInput
-from app.forms import names
+from app.forms import Typed, last
 from app.language import gettext as _
 from app.models import Webhook
+from app.settings import comma_separated
 from app.webhooks.order import Order
-
-Typed = Mapping[str, Sequence[str]]
-
-
-def one(typed: Typed, name: str) -> str:
-    """The last value of a field; empty when it is not there."""
-    return typed.get(name, [""])[-1].strip() if typed.get(name) else ""
 
 
 def read(typed: Typed) -> Order:
     """Raises BadInput that names the field."""
-    every = one(typed, "judgments_every")
+    every = last(typed, "judgments_every")
     return Order(
-        url=one(typed, "url"),
-        name=one(typed, "name"),
+        url=last(typed, "url"),
+        name=last(typed, "name"),
         events=list(typed.get("events", ())),
-        judgment_counts=[_number(word, "judgment_counts") for word in names(one(typed, "judgment_counts"))],
+        judgment_counts=[_number(word, "judgment_counts") for word in comma_separated(last(typed, "judgment_counts"))],
         judgments_every=_number(every, "judgments_every") if every else None,
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.access import Manager, Person
 from app.db import SessionDep
 from app.errors import Mistake
-from app.forms import Lists, RowNumber
+from app.forms import Lists, RowNumber, Typed, last
 from app.keyset import After, cut
 from app.language import gettext as _
 from app.language import ngettext
@@ -22,7 +22,7 @@ from app.people.views import shown_once
 from app.projects.queries import managed_project, managed_projects
 from app.webhooks import queries, service, words
 from app.webhooks.events import place, subject
-from app.webhooks.form import Typed, one, read, typed_of
+from app.webhooks.form import read, typed_of
 from app.webhooks.queries import Listed
 from app.webhooks.sending import url_host
 
@@ -155,7 +155,7 @@ def new_webhook(request: Request, session: SessionDep, person: Manager, project:
 
 @router.post("/webhooks")
 def make_webhook(request: Request, session: SessionDep, person: Manager, typed: Lists) -> Response:
-    slug = one(typed, "project")
+    slug = last(typed, "project")
     try:
         project = managed_project(session, person, slug) if slug else None
         made = service.make_webhook(session, person, project, read(typed))
