@@ -38,6 +38,7 @@ from app.reading.markdown import markdown
 from app.settings import ROOT, get_settings
 
 NOTICE_COOKIE = "tiebreak_notice"
+YEAR_S = 365 * 86400
 gettext = language.gettext
 ngettext = language.ngettext
 _STATIC = ROOT / "static"
@@ -207,9 +208,8 @@ def _environment() -> Environment:
     env.newstyle_gettext = True  # type: ignore[attr-defined]  # of the extension: what is filled in is named
     shown = (markdown, conversation, are_alike, ago, exactly, span, number, percent, size, flags)
     env.filters |= {one.__name__: one for one in shown}
-    env.filters["translated"] = (
-        gettext  # words that are no constants: what is written by others is neither markup nor a format
-    )
+    # For words that are no constants: what others wrote is neither markup nor a format.
+    env.filters["translated"] = gettext
     env.globals |= {
         "_": words,
         "gettext": words,
@@ -250,6 +250,17 @@ def is_fragment_wanted(request: Request) -> bool:
     return "hx-request" in request.headers
 
 
+def address_of_site(request: Request) -> str:
+    """Where people open this site: the public address if one is set, else the one that this request came to."""
+    return get_settings().public_url.rstrip("/") or str(request.base_url).rstrip("/")
+
+
+def keep_cookie(answer: Response, name: str, value: str, seconds: int, *, is_for_scripts: bool = False) -> None:
+    """Have the browser keep a value. Scripts do not see it unless it is for them, and forms of other sites do not send it."""
+    secure = get_settings().secure_cookies
+    answer.set_cookie(name, value, max_age=seconds, httponly=not is_for_scripts, samesite="lax", secure=secure)
+
+
 def go_to(request: Request, path: str, *, notice: str = "") -> Response:
     """After a POST: see the next page, which shows the notice once. htmx follows `HX-Redirect`, a plain form the 303."""
     if is_fragment_wanted(request):
@@ -257,6 +268,5 @@ def go_to(request: Request, path: str, *, notice: str = "") -> Response:
     else:
         answer = RedirectResponse(path, status_code=303)
     if notice:
-        secure = get_settings().secure_cookies
-        answer.set_cookie(NOTICE_COOKIE, quote(notice), max_age=60, httponly=True, samesite="lax", secure=secure)
+        keep_cookie(answer, NOTICE_COOKIE, quote(notice), 60)
     return answer

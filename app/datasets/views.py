@@ -20,9 +20,8 @@ from app.forms import Lists, Typed, last
 from app.keyset import After, Limit, cut
 from app.language import gettext as _
 from app.models import Dataset, Project, Run
-from app.pages import Page, go_to, render
+from app.pages import Page, address_of_site, go_to, render
 from app.projects.queries import managed_project, managed_projects
-from app.settings import get_settings
 
 router = APIRouter()
 
@@ -131,6 +130,6 @@ def dataset(dataset_id: int, request: Request, session: SessionDep, person: Mana
         n_downloads=downloads(session, found),
         others=other_versions(session, found),
         runs=runs_on(session, found) if person.is_admin else (),
-        address=get_settings().public_url.rstrip("/") or str(request.base_url).rstrip("/"),
+        address=address_of_site(request),
     )
     return render(request, "datasets/dataset.html", page)

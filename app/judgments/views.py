@@ -26,18 +26,16 @@ from app.judgments.queries import Reason
 from app.judgments.words import LABELS, said, skip_reasons
 from app.kinds import Asked, Kind, Verdict, asked_by, kind_named
 from app.models import Project
-from app.pages import Page, go_to, is_fragment_wanted, render
+from app.pages import YEAR_S, Page, go_to, is_fragment_wanted, keep_cookie, render
 from app.projects.queries import project_for
 from app.projects.quick import browser_and_project
 from app.queue.service import Turn, claim, claiming, renew
-from app.settings import get_settings
 
 direct = APIRouter(route_class=Direct)
 router = APIRouter()
 LONGEST_LOOK_MS = 24 * 3600 * 1000
 LAYOUT_COOKIE = "tiebreak_layout"
 LAYOUTS = ("columns", "stacked")
-YEAR_S = 365 * 86400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +143,7 @@ def judge(request: Request, session: SessionDep, person: SignedIn, slug: str, la
     project = project_for(session, person, slug)
     if layout in LAYOUTS:
         answer = go_to(request, f"/projects/{slug}/judge")
-        secure = get_settings().secure_cookies
-        answer.set_cookie(LAYOUT_COOKIE, str(layout), max_age=YEAR_S, samesite="lax", secure=secure)
+        keep_cookie(answer, LAYOUT_COOKIE, str(layout), YEAR_S, is_for_scripts=True)
         return answer
     page = render(request, "judgments/judge.html", turn_page(request, session, person, project))
     page.headers["cache-control"] = "no-store"  # the back button asks again, instead of showing what is judged already

@@ -11,12 +11,10 @@ from app.access import COOKIE, person_of_cookie
 from app.db import SessionDep
 from app.errors import BadInput
 from app.models import User
-from app.pages import go_to
+from app.pages import YEAR_S, go_to, keep_cookie
 from app.people.views import own_path
-from app.settings import get_settings
 
 router = APIRouter()
-_KEPT_S = 365 * 86400
 
 
 @router.post("/language")
@@ -39,6 +37,5 @@ def choose_language(
     if person is not None:
         session.execute(update(User).where(User.id == person.id).values(language=language))
     answer = go_to(request, own_path(next))
-    secure = get_settings().secure_cookies
-    answer.set_cookie(spoken.COOKIE, language, max_age=_KEPT_S, httponly=True, samesite="lax", secure=secure)
+    keep_cookie(answer, spoken.COOKIE, language, YEAR_S)
     return answer

@@ -14,7 +14,7 @@ from app.forms import RowNumber
 from app.language import gettext as _
 from app.models import Invitation
 from app.models.user import ROLES
-from app.pages import Page, go_to, render
+from app.pages import YEAR_S, Page, address_of_site, go_to, keep_cookie, render
 from app.people import invitations, queries, service
 from app.people.queries import Account
 from app.people.service import Entered
@@ -22,7 +22,6 @@ from app.settings import get_settings
 
 router = APIRouter()
 KNOWN_COOKIE = "tiebreak_known"
-_KNOWN_S = 365 * 86400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +94,8 @@ def refused(page: Response, mistake: Mistake) -> Response:
 
 def let_in(answer: Response, entered: Entered) -> Response:
     """Give a browser its session, and the mark by which it is known when it signs in again."""
-    settings = get_settings()
-    kept = ((COOKIE, entered.secret, settings.session_days * 86400), (KNOWN_COOKIE, entered.mark, _KNOWN_S))
-    for name, value, seconds in kept:
-        secure = settings.secure_cookies
-        answer.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", secure=secure)
+    keep_cookie(answer, COOKIE, entered.secret, get_settings().session_days * 86400)
+    keep_cookie(answer, KNOWN_COOKIE, entered.mark, YEAR_S)
     return answer
 
 
@@ -128,7 +124,7 @@ def shown_once(answer: Response) -> Response:
 
 
 def link_to(request: Request, secret: str) -> str:
-    return f"{get_settings().public_url.rstrip('/') or str(request.base_url).rstrip('/')}/join/{secret}"
+    return f"{address_of_site(request)}/join/{secret}"
 
 
 @router.get("/people")
