@@ -15,7 +15,7 @@
       NoTrainer           503   no live trainer announces what was asked for
       Away                503   the database or the storage does not answer; what was sent may not be stored
 
-Services raise them; the one handler in `main.py` turns them into a page or a problem document (RFC 9457). Their words
+Services raise them; `answers.py` alone turns them into a page or a problem document (RFC 9457). Their words
 go through `gettext` where they are raised: a page's are in the language of its request, a program's in English.
 Anything else that is raised is a bug: logged with its traceback and shown as a calm page.
 """
@@ -29,20 +29,28 @@ from app.language import marked
 class Mistake(Exception):  # noqa: N818 -- a person's mistake, not the program's error
     """Say what is wrong and what to do about it; `field` names the part of the input that is meant.
 
-    `retry_after_s` is when the same request may be sent again; `type` and `members` are for problem documents that others defined.
+    `retry_after_s` is how long to wait before the same request is sent again; `type` and `members` are for problem documents
+    that others have defined.
     """
 
     status: int = 400
     title: str = marked("This did not work")
     type: str = "about:blank"
-    retry_after_s: int | None = None
     members: Mapping[str, object] = MappingProxyType({})
 
-    def __init__(self, message: str, *, field: str | None = None, errors: Sequence[dict[str, object]] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        errors: Sequence[dict[str, object]] = (),
+        retry_after_s: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.field = field
         self.errors = list(errors)
+        self.retry_after_s = retry_after_s
 
 
 class NotSignedIn(Mistake):
@@ -68,10 +76,6 @@ class Conflict(Mistake):
 class AtWork(Conflict):
     title = marked("Not done yet")
 
-    def __init__(self, message: str, *, retry_after_s: int) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
 
 class TooLarge(Mistake):
     status = 413
@@ -82,10 +86,6 @@ class TooManyTries(Mistake):
     status = 429
     title = marked("Too many tries")
 
-    def __init__(self, message: str, *, retry_after_s: int) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
 
 class TooManyRequests(Mistake):
     """`policies` are the names of the limits that were reached, as the `RateLimit-Policy` header says them."""
@@ -95,8 +95,7 @@ class TooManyRequests(Mistake):
     type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
     def __init__(self, message: str, *, retry_after_s: int, policies: Sequence[str]) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+        super().__init__(message, retry_after_s=retry_after_s)
         self.members = {"violated-policies": list(policies)}
 
 
