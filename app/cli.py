@@ -210,7 +210,7 @@ def train(method: str, dataset: str, check: bool, **given: Any) -> None:
 
     wanted = Wanted(method=method, dataset=dataset, **given)
     with embedded.connected(get_settings()):
-        for line in (check_run if check else order_runs)(wanted, first_admin):
+        for line in (check_run if check else order_runs)(wanted):
             print(line)
 
 
@@ -239,7 +239,7 @@ def demo(data: Path | None) -> None:
 
 # --- upkeep
 
-for command in (keys.token, hooks.webhook, publish.command(first_admin), *upkeep.ALL):
+for command in (keys.token, hooks.webhook, publish.publish, *upkeep.ALL):
     main.add_command(command)
 
 

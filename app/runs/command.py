@@ -1,18 +1,18 @@
 """`tiebreak train`: a run ordered, or asked about, from a command line, by the same verbs as from a page."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.access import Person
 from app.datasets.queries import dataset_named
 from app.db import work_unit
 from app.errors import Away, BadInput
 from app.models import Preflight
 from app.pages import size, span
+from app.people.queries import first_admin
 from app.runs.form import read_words
 from app.runs.preflight import OVER, ask
 from app.runs.service import method_named, order_run
@@ -20,7 +20,6 @@ from app.runs.sweep import order_sweep, read_vary
 from app.settings import get_settings
 
 LOOK_EVERY_S, PATIENCE_S = 0.3, 60.0
-Who = Callable[[Session], Person]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +43,15 @@ class Wanted:
         }
 
 
-def order_runs(wanted: Wanted, who: Who) -> Iterator[str]:
+def order_runs(wanted: Wanted) -> Iterator[str]:
     """Queues one run, or those of a sweep; a line for each."""
     with work_unit() as session:
         order = wanted.order(session) | {"name": wanted.name, "priority": wanted.priority}
         if wanted.vary:
             vary = read_vary(dict(_parted(word) for word in wanted.vary), method_named(session, wanted.method))
-            runs = order_sweep(session, who(session), vary=vary, **order)
+            runs = order_sweep(session, first_admin(session), vary=vary, **order)
         else:
-            runs = [order_run(session, who(session), **order)]
+            runs = [order_run(session, first_admin(session), **order)]
         told = [(run.id, run.checkpoint_name) for run in runs]
     for run_id, name in told:
         yield f"run {run_id} ({name}) is queued; watch it at {get_settings().address}/runs/{run_id}"
@@ -65,10 +64,10 @@ def _parted(word: str) -> tuple[str, str]:
     return name.strip(), values
 
 
-def check_run(wanted: Wanted, who: Who) -> Iterator[str]:
+def check_run(wanted: Wanted) -> Iterator[str]:
     """Waits for what a trainer says. Raises BadInput with its words where the run cannot work."""
     with work_unit() as session:
-        preflight_id = ask(session, who(session), **wanted.order(session)).id
+        preflight_id = ask(session, first_admin(session), **wanted.order(session)).id
     patience = time.monotonic() + PATIENCE_S
     while (asked := _row(preflight_id)).state not in OVER:
         if asked.state == "queued" and time.monotonic() > patience:
