@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from app import examples
+from app.idempotency import LONGEST_KEY
 
 ABOUT = """People compare responses, models learn from it, and programs fetch both.
 
@@ -110,7 +111,7 @@ def _complete(path: str, verb: str, operation: dict[str, Any]) -> None:
     _add_answers(operation)
     if operation["operationId"] in NEED_A_KEY:
         (key,) = (one for one in operation["parameters"] if one["name"] == "Idempotency-Key")
-        key |= {"required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 255}}
+        key |= {"required": True, "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY}}
     for status in _problems(path, verb, operation):
         operation["responses"][status] = _problem(status)
 

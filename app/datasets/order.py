@@ -17,7 +17,6 @@ JUDGE_KINDS: tuple[JudgeKind, ...] = ("human", "imported", "rule", "model")
 Combine = Literal["each", "majority", "weights"]
 Balance = Literal["item", "prompt"]
 Shape = Literal["preference", "preference_text", "unpaired", "prompts", "sft", "log"]
-COMBINES: tuple[Combine, ...] = ("each", "majority", "weights")
 SHAPES: tuple[Shape, ...] = ("preference", "preference_text", "unpaired", "prompts", "sft", "log")
 MOST_NAMES = 1000
 MARGINS = (1.0, 2.0, 3.0)

@@ -12,9 +12,8 @@ from sqlalchemy.orm import Session
 
 from app.datasets.order import Order
 from app.datasets.queries import passing
+from app.datasets.summary import TENTHS
 from app.models import Item, Judgment, Project
-
-TENTHS = 10
 
 
 @dataclass(frozen=True, slots=True)

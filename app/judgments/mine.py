@@ -6,7 +6,7 @@ revision and a withdrawal is one too; both keep what was there.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
@@ -22,7 +22,8 @@ from app.forms import Fields, RowNumber, row_number
 from app.judgments import history, service
 from app.judgments.history import Found, Mine, Shown, Wanted
 from app.judgments.queries import verdict_of
-from app.judgments.words import LABELS, answer, skip_reasons
+from app.judgments.views import VerdictPage
+from app.judgments.words import answer, skip_reasons
 from app.keyset import After
 from app.kinds import asked_by, kind_named
 from app.language import gettext as _
@@ -30,10 +31,10 @@ from app.models import Judgment, Project
 from app.pages import Page, go_to, render
 from app.preference import has_order
 from app.projects.queries import project_for
+from app.prompts.queries import checked_words
 
 router = APIRouter()
 SHOWN = 20
-LONGEST_WORDS = 200
 SHOWN_OF_PROMPT = 240
 Words = Annotated[str, Query(alias="q")]
 
@@ -55,16 +56,10 @@ class MinePage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnJudgmentPage(Page):
+class OwnJudgmentPage(VerdictPage):
     """`turn` is what was shown, in the shape that a kind's template takes."""
 
-    project: Project
     turn: Shown
-    key: str
-    labels: str = LABELS
-    mistake: Mistake | None = None
-    entered: Mapping[str, str] = field(default_factory=dict)
-    skip_reasons: Mapping[str, str] = field(default_factory=skip_reasons)
     said: Callable[[Judgment], str]
     dimensions: Callable[[Judgment], list[tuple[str, str]]]
 
@@ -85,7 +80,7 @@ def mine(
     entered = {"q": words, "outcome": outcome, "since": since, "until": until}
     mistake: Mistake | None = None
     try:
-        wanted = Wanted(_words(words), _outcome(outcome), _day(since, "since"), _day(until, "until"))
+        wanted = Wanted(checked_words(words, field="q"), _outcome(outcome), _day(since, "since"), _day(until, "until"))
         found = history.mine(session, person, project, wanted, after=after, limit=SHOWN)
     except BadInput as refusal:
         mistake, found = refusal, Found((), None, stopped_early=False)
@@ -103,14 +98,6 @@ def mine(
         asked_for=lambda one: asked_for(one.messages),
     )
     return render(request, "judgments/mine.html", page, status=mistake.status if mistake else 200)
-
-
-def _words(words: str) -> str:
-    if len(words) > LONGEST_WORDS:
-        raise BadInput(_("please search for fewer than %(n)s characters", n=LONGEST_WORDS), field="q")
-    if "\0" in words:
-        raise BadInput(_("no text holds such a character"), field="q")
-    return words.strip()
 
 
 def _outcome(outcome: str) -> str:

@@ -79,11 +79,11 @@ class Whole:
     said: Sequence[Said]
 
 
-def checked_words(words: str) -> str:
-    """What somebody looks for. Postgres refuses a NUL even in a question."""
+def checked_words(words: str, *, field: str = "words") -> str:
+    """What somebody looks for. Postgres refuses a NUL even in a query. Raises BadInput that names the field."""
     words = words.strip()
     if len(words) > LONGEST_WORDS or "\0" in words:
-        raise BadInput(gettext("look for at most %(n)s characters, without NUL", n=LONGEST_WORDS), field="words")
+        raise BadInput(gettext("look for at most %(n)s characters, without NUL", n=LONGEST_WORDS), field=field)
     return words
 
 

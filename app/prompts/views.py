@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -58,7 +57,7 @@ def list_items(
     after: After = None,
 ) -> Response:
     project = managed_project(session, person, slug)
-    chosen: Which = next((one for one in get_args(Which) if one == which), "all")
+    chosen: Which = next((one for one in FILTERS if one == which), "all")
     sought = queries.checked_words(words)
     found = queries.items_page(session, project, chosen, sought, after=after, limit=SHOWN)
     page = ItemsPage(person=person, project=project, found=found, which=chosen, words=sought)

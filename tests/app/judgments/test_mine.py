@@ -106,8 +106,8 @@ def test_it_filters_by_what_was_said_and_when(ben_browser: TestClient, ben: User
         ({"since": "soon"}, "year-month-day"),
         ({"until": "0001-01-01"}, "year-month-day"),
         ({"outcome": "banana"}, "no such outcome"),
-        ({"q": "x" * 201}, "fewer than"),
-        ({"q": "\0"}, "no text holds"),
+        ({"q": "x" * 201}, "at most 200"),
+        ({"q": "\0"}, "without NUL"),
     ],
 )
 def test_a_search_that_cannot_be_is_told_beside_its_field(
