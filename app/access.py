@@ -181,10 +181,10 @@ def person_of_token(unit: Unit, authorization: str) -> Person | None:
 
 
 def browser(request: Request, unit: UnitDep) -> Person:
-    return welcome(request, person_of_cookie(unit, request.cookies.get(COOKIE, "")))
+    return admit(request, person_of_cookie(unit, request.cookies.get(COOKIE, "")))
 
 
-def welcome(request: Request, person: Person | None) -> Person:
+def admit(request: Request, person: Person | None) -> Person:
     """From here on the request is this person's, and answered in their language. Raises NotSignedIn for nobody."""
     if person is None:
         raise NotSignedIn(gettext("sign in to see this page"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from app import embedded, hooks, keys, publish, upkeep
+from app import embedded, publish_command, token_commands, upkeep_commands, webhook_commands
 from app.errors import Mistake
 from app.settings import get_settings
 
@@ -237,9 +237,9 @@ def demo(data: Path | None) -> None:
     run_demo(data)
 
 
-# --- upkeep
+# --- tokens, webhooks, publishing, upkeep
 
-for command in (keys.token, hooks.webhook, publish.publish, *upkeep.ALL):
+for command in (token_commands.token, webhook_commands.webhook, publish_command.publish, *upkeep_commands.ALL):
     main.add_command(command)
 
 

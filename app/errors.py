@@ -15,7 +15,7 @@
       NoTrainer           503   no live trainer announces what was asked for
       Away                503   the database or the storage does not answer; what was sent may not be stored
 
-Services raise them; `answers.py` alone turns them into a page or a problem document (RFC 9457). Their words
+Services raise them; `error_responses.py` alone turns them into a page or a problem document (RFC 9457). Their words
 go through `gettext` where they are raised: a page's are in the language of its request, a program's in English.
 Anything else that is raised is a bug: logged with its traceback and shown as a calm page.
 """

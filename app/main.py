@@ -5,14 +5,13 @@ from itertools import zip_longest
 from fastapi import APIRouter, FastAPI
 
 from app import audit, health, metrics
-from app.answers import answer_mistakes, refuse_forged
 from app.checkpoints import api as checkpoints_api
 from app.checkpoints import family_api as checkpoint_family
 from app.checkpoints import views as checkpoints_views
+from app.csrf import ForgedRequestGuard
 from app.datasets import api as datasets_api
 from app.datasets import views as datasets_views
-from app.description import describe, operation_name
-from app.forged import ForgedRequestGuard
+from app.error_responses import answer_mistakes, refuse_forged
 from app.hub import api as hub_api
 from app.hub import resolve as hub_files
 from app.imports import api as imports_api
@@ -23,6 +22,7 @@ from app.judgments import views as judgments_views
 from app.language import Languages
 from app.metrics import API_PREFIX, Measured
 from app.middleware import BodyLimit, Compressed, RequestIds, SecurityHeaders, Tagged
+from app.openapi import describe, operation_name
 from app.pages import Assets
 from app.people import account, account_api, joining, tokens_api, tokens_page
 from app.people import api as people_api

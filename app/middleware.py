@@ -10,8 +10,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.answers import answer_mistake
 from app.downloads import names
+from app.error_responses import answer_mistake
 from app.errors import TooLarge
 from app.language import gettext as _
 from app.logs import request_id

@@ -29,8 +29,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access import TOKEN_PREFIX, hashed
-from app.answers import FOR_PROGRAMS, problem
 from app.db import fetch, work_unit
+from app.error_responses import FOR_PROGRAMS, problem
 from app.errors import TooManyRequests
 from app.hub.refusals import refusal
 from app.language import ngettext

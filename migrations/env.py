@@ -8,14 +8,14 @@ from sqlalchemy.pool import NullPool
 
 from app.db import psycopg_url
 from app.models import Table
-from app.models.table import Words
+from app.models.table import Domain
 from app.settings import get_settings
 
 
 def is_another_type(*compared: Any) -> bool | None:
-    """Of a column whose words are checked by a domain; of all others Alembic itself knows. The types in tables and models come last."""
+    """Whether the domain of a column has changed; for other columns Alembic decides itself. The types in table and model come last."""
     there, wanted = compared[-2:]
-    return getattr(there, "name", None) != wanted.domain if isinstance(wanted, Words) else None
+    return getattr(there, "name", None) != wanted.domain if isinstance(wanted, Domain) else None
 
 
 engine = create_engine(psycopg_url(get_settings().database_url), poolclass=NullPool)

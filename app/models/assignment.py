@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.table import CreatedAt, RowId, Table, Words
+from app.models.table import CreatedAt, Domain, RowId, Table
 
 STATES = ("open", "done", "expired", "released")
 REASONS = ("random", "imported", "priority", "urgent", "reserved", "gold", "training", "repeat", "file")
@@ -37,8 +37,8 @@ class Assignment(Table):
     project_id: Mapped[int]
     item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
-    state: Mapped[str] = mapped_column(Words("assignment_state"), default="open")
-    reason: Mapped[str] = mapped_column(Words("assignment_reason"), server_default=text("'random'"))
+    state: Mapped[str] = mapped_column(Domain("assignment_state"), default="open")
+    reason: Mapped[str] = mapped_column(Domain("assignment_reason"), server_default=text("'random'"))
     seed: Mapped[int]
     shown_order: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID(as_uuid=True)))
     expires_at: Mapped[datetime]

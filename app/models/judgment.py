@@ -1,7 +1,7 @@
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.table import CreatedAt, Json, RowId, Table, Words
+from app.models.table import CreatedAt, Domain, Json, RowId, Table
 
 
 class Judgment(Table):
@@ -33,8 +33,8 @@ class Judgment(Table):
     assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))
     item_id: Mapped[int]
     user_id: Mapped[int]
-    judge_kind: Mapped[str] = mapped_column(Words("judge_kind"))
-    outcome: Mapped[str] = mapped_column(Words("judgment_outcome"))
+    judge_kind: Mapped[str] = mapped_column(Domain("judge_kind"))
+    outcome: Mapped[str] = mapped_column(Domain("judgment_outcome"))
     tiers: Mapped[Json]
     dimensions: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     strength: Mapped[int | None]

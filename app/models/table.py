@@ -31,8 +31,8 @@ class Table(DeclarativeBase):
     }
 
 
-class Words(Text):
-    """One of a few words. A domain of Postgres, made by a migration under this name, refuses all others.
+class Domain(Text):
+    """One of a few words: the domain of Postgres with this name, which a migration makes, refuses all others.
 
     For the tables that every key press writes to: a check of the table is read as text, parsed and planned again by each
     statement that writes a row, which took a tenth of the time that Postgres spent; a domain's is kept ready.

@@ -5,7 +5,7 @@ from typing import Any, LiteralString
 
 from fastapi import Request
 
-from app.access import COOKIE, PERSON_OF_COOKIE, Person, hashed, welcome
+from app.access import COOKIE, PERSON_OF_COOKIE, Person, admit, hashed
 from app.db import Unit, fetch
 from app.models import Project
 from app.projects.queries import no_such_project
@@ -36,7 +36,7 @@ def browser_and_project(request: Request, unit: Unit, slug: str) -> tuple[Person
     """What `access.browser` and then `queries.project_for` find, in one statement."""
     asked = {"token_hash": hashed(request.cookies.get(COOKIE, "")), "slug": _askable(slug)}
     rows = fetch(unit, _WITH_WHO, asked)
-    person = welcome(request, _person(rows[0]) if rows else None)
+    person = admit(request, _person(rows[0]) if rows else None)
     if rows[0]["id"] is None:
         raise no_such_project(slug)
     return person, _project(rows[0])

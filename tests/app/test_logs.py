@@ -67,7 +67,7 @@ def test_what_is_logged_about_a_request_carries_its_name(
     assert [(line["request"], "part" in line["message"]) for line in lines] == [("one", True)]
 
 
-@pytest.mark.parametrize("name", ["uvicorn.error", "app.answers", "celery.worker"])
+@pytest.mark.parametrize("name", ["uvicorn.error", "app.error_responses", "celery.worker"])
 def test_processes_write_nothing_but_lines(name: str):
     """uvicorn's, and Celery's, whose set-up is ours: seen in a process of its own, since a set-up is for a whole one."""
     script = f"""
