@@ -8,13 +8,11 @@ the same for both: it takes the bytes off the socket and forgets them. Memory is
 while it sent, above what it held after its first download.
 """
 
-import argparse
 import os
 import shutil
 import socket
 import statistics
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,12 +22,11 @@ from pathlib import Path
 import psutil
 
 from app import db
-from app.embedded import migrate, postgres
 from app.models import User
 from app.people import service as people
-from app.settings import get_settings
 from app.storage import store_file
-from benchmarks.report import Figure, finish, give_up, print_table
+from benchmarks.databases import database_of_its_own
+from benchmarks.report import Figure, command_line, finish, give_up, print_table
 from benchmarks.servers import cpu_s, free_port, served, wait_until_ready
 from tests.trained import make_checkpoint
 
@@ -67,20 +64,14 @@ class Measured:
 
 
 def main() -> None:
-    told = argparse.ArgumentParser(description="Throughput of one large file beside nginx.")
+    told = command_line(__doc__)
     told.add_argument("--megabytes", type=int, default=512)
     told.add_argument("--rounds", type=int, default=6)
     asked = told.parse_args()
     if shutil.which("nginx") is None:
         give_up("nginx is not here; install Debian's package nginx-light")
-    with tempfile.TemporaryDirectory(prefix="tb-") as folder, ExitStack() as stack:
-        home = Path(folder)
-        home.chmod(0o755)
-        url = stack.enter_context(postgres(home / "data", fast=True))
+    with database_of_its_own() as home, ExitStack() as stack:
         storage = home / "storage"
-        os.environ |= {"DATABASE_URL": url, "TIEBREAK_HOME": str(home / "data"), "STORAGE_URL": str(storage)}
-        get_settings.cache_clear()
-        migrate()
         name, token = prepare(home, asked.megabytes)
         path = f"/tiebreak/{name}/resolve/main/model.safetensors"
         port, process = stack.enter_context(served("app.main:app", 1, home / "web.log"))

@@ -8,7 +8,6 @@ of the trainer's process to the published checkpoint) and of memory (the highest
 what happened: within a factor of 1.5 means from 0.67 to 1.5. The last figures are the furthest from 1 of all runs, as a factor.
 """
 
-import argparse
 import os
 import re
 import signal
@@ -26,7 +25,7 @@ import httpx
 import psutil
 
 from app.settings import ROOT
-from benchmarks.report import Figure, finish, give_up, print_table
+from benchmarks.report import Figure, command_line, finish, give_up, print_table
 from benchmarks.servers import free_port
 
 METHODS: Final = ("sft", "reward", "dpo", "grpo_offline")
@@ -47,7 +46,7 @@ Json = dict[str, Any]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser = command_line(__doc__)
     parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
     told = parser.parse_args()

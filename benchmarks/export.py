@@ -12,14 +12,12 @@ import http.client
 import os
 import resource
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
-from pathlib import Path
 
 import psutil
 import psycopg
@@ -30,12 +28,11 @@ from app import db
 from app.access import Person
 from app.datasets.order import Order
 from app.datasets.service import freeze
-from app.embedded import migrate, postgres
 from app.judgments.preferences import _tuples
 from app.models import Project, User
 from app.people import service as people
-from app.settings import get_settings
-from benchmarks.report import Figure, finish, give_up, print_table
+from benchmarks.databases import database_of_its_own, settle
+from benchmarks.report import Figure, command_line, finish, give_up, print_table
 from benchmarks.servers import cpu_s, served
 
 LEAST_RATIO = 0.3
@@ -74,13 +71,7 @@ PORTION = 50_000
 
 def main() -> None:
     told = arguments()
-    with tempfile.TemporaryDirectory(prefix="tb-") as folder, ExitStack() as stack:
-        home = Path(folder)
-        home.chmod(0o755)
-        url = stack.enter_context(postgres(home / "data", fast=True))
-        os.environ |= {"DATABASE_URL": url, "TIEBREAK_HOME": str(home / "data"), "STORAGE_URL": str(home / "storage")}
-        get_settings.cache_clear()
-        migrate()
+    with database_of_its_own() as home, ExitStack() as stack:
         token, project_id = prepare(told.tuples)
         port, server = stack.enter_context(served("app.main:app", 1, home / "web.log"))
         with watched(server) as memory:
@@ -93,7 +84,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser = command_line(__doc__)
     parser.add_argument("--tuples", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
@@ -112,9 +103,7 @@ def prepare(tuples: int) -> tuple[str, int]:
             session.execute(text("SET LOCAL statement_timeout = 0"))
             values = {"project": ids[0], "person": ids[1], "start": start + 1, "end": min(start + PORTION, tuples)}
             session.execute(text(JUDGED), values)
-    with db.engine().execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text("SET statement_timeout = 0"))
-        connection.execute(text("VACUUM ANALYZE"))
+    settle()
     return token, ids[0]
 
 

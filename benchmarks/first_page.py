@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.settings import ROOT
+from benchmarks.databases import database_of_its_own
 from benchmarks.report import Figure, finish, give_up, print_table
-from benchmarks.servers import database_of_its_own, served
+from benchmarks.servers import served
 
 SIDES = {"tiebreak": ("app.main", "/sign-in"), "bare": ("benchmarks.bare", "/healthz")}
 MOST_SECONDS = 5.0

@@ -37,7 +37,7 @@ from benchmarks.recipe import (
     scored_by,
     trained,
 )
-from benchmarks.report import Figure, finish, give_up, print_table
+from benchmarks.report import Figure, command_line, finish, give_up, print_table
 from benchmarks.words import WordModel, best_penalty
 from worker.agreement import pairs_of
 from worker.groups import Group
@@ -106,7 +106,7 @@ def show(test: Sequence[Choice], ours: Sequence[float], words: Sequence[float]) 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     one_thread()
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__doc__)
     parser.add_argument("pairs", type=Path, nargs="?", default=os.environ.get("PAIRS"))
     parser.add_argument("--limit", type=int, default=0, help="so many pairs of each side at most; 0 is all")
     parser.add_argument("--vocabulary", type=int, default=4096)

@@ -13,7 +13,6 @@ acknowledged is there, once, and whether any item was judged more often than wan
 import argparse
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,15 +25,14 @@ from sqlalchemy import text
 
 from app import db
 from app.access import start_session
-from app.embedded import migrate, postgres
 from app.models import Project, User
 from app.people import service as people
 from app.prompts.groups import GivenResponse, Group
 from app.prompts.service import store
-from app.settings import get_settings
 from benchmarks import crowd
 from benchmarks.crowd import Round
-from benchmarks.report import Figure, finish, give_up, print_table
+from benchmarks.databases import database_of_its_own
+from benchmarks.report import Figure, command_line, finish, give_up, print_table
 from benchmarks.servers import cpu_s, postmaster, served
 
 SERVERS = {"tiebreak": "app.main:app", "bare": "benchmarks.bare:app"}
@@ -64,16 +62,8 @@ class Measured:
 
 def main() -> None:
     told = arguments()
-    with tempfile.TemporaryDirectory(prefix="tb-") as folder, ExitStack() as stack:
-        home = Path(folder)
-        home.chmod(0o755)
-        os.environ |= {
-            "DATABASE_URL": stack.enter_context(postgres(home / "data")),
-            "TIEBREAK_HOME": str(home / "data"),
-            "RATE_LIMIT": "60000",  # requests are counted, and few people send as many as 32 who never think
-        }
-        get_settings.cache_clear()
-        migrate()
+    # Requests are counted, and few people send as many as 32 who never think.
+    with database_of_its_own(fast=False, RATE_LIMIT="60000") as home, ExitStack() as stack:
         names = prepare(told.people, items=int((told.rounds + 1) * told.seconds * ITEMS_A_SECOND / WANTED))
         acknowledged, rounds = measure(told, names, home, stack)
         lost, surplus = check(acknowledged)
@@ -81,7 +71,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser = command_line(__doc__)
     parser.add_argument("--people", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5)

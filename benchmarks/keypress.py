@@ -8,24 +8,19 @@ The two take turns, and the median of their differences is what judging adds to 
 change has been handed to the screen. A tenth of a second is what people take for at once (Nielsen 1993, ch. 5).
 """
 
-import argparse
-import os
 import statistics
-import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
 from app import db
 from app.access import COOKIE, start_session
-from app.embedded import migrate, postgres
 from app.models import Project, User
 from app.people import service as people
 from app.prompts.groups import GivenResponse, Group
 from app.prompts.service import store
-from app.settings import get_settings
-from benchmarks.report import Figure, finish, give_up, print_table
+from benchmarks.databases import database_of_its_own
+from benchmarks.report import Figure, command_line, finish, give_up, print_table
 from benchmarks.servers import served
 from tests.browser.conftest import ARGUMENTS, any_browser
 from tests.browser.weight import weighed
@@ -54,16 +49,10 @@ CLOCK = """
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time from a key to the next item, and bytes over the wire.")
+    parser = command_line(__doc__)
     parser.add_argument("--presses", type=int, default=30)
     presses: int = parser.parse_args().presses
-    with tempfile.TemporaryDirectory(prefix="tb-") as folder, ExitStack() as stack:
-        home = Path(folder)
-        home.chmod(0o755)
-        url = stack.enter_context(postgres(home / "data"))
-        os.environ |= {"DATABASE_URL": url, "TIEBREAK_HOME": str(home / "data")}
-        get_settings.cache_clear()
-        migrate()
+    with database_of_its_own(fast=False) as home, ExitStack() as stack:
         secret = prepare(presses + 2)
         port, _ = stack.enter_context(served("app.main:app", 1, home / "web.log"))
         browser = stack.enter_context(sync_playwright()).chromium.launch(

@@ -7,7 +7,6 @@ then, and with nothing added up at all, which is what every look would cost othe
 well, from the same sums and as counting item by item would have it.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -20,14 +19,11 @@ from app.models import Project
 from app.projects import tally
 from app.projects.live import live
 from app.projects.queries import counts
-from benchmarks.report import Figure, finish, print_table
-from benchmarks.servers import database_of_its_own
+from benchmarks.databases import PEOPLE, database_of_its_own, settle
+from benchmarks.report import Figure, command_line, finish, print_table
 
 AT_MOST_MS = 150
 WANTED = 3
-PEOPLE = """
-    INSERT INTO "user" (email, name, role, judge_kind)
-    SELECT 'p' || n || '@example.org', 'p' || n, 'annotator', 'human' FROM generate_series(1, :people) AS n"""
 PROJECT = """
     WITH project AS (
         INSERT INTO project (slug, name, kind, guidelines, judgments_per_item, lease_minutes, outcomes)
@@ -57,7 +53,7 @@ FORGET_NEWEST = """
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser = command_line(__doc__)
     parser.add_argument("--judgments", type=int, default=1_000_000)
     parser.add_argument("--people", type=int, default=200)
     parser.add_argument("--looks", type=int, default=20)
@@ -75,9 +71,7 @@ def prepare(judgments: int, people: int) -> None:
         session.execute(text("SET LOCAL statement_timeout = 0"))
         for statement in (PEOPLE, PROJECT, JUDGMENTS):
             session.execute(text(statement), told)
-    with db.engine().execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text("SET statement_timeout = 0"))
-        connection.execute(text("VACUUM ANALYZE"))
+    settle()
 
 
 def measure(looks: int) -> dict[str, list[float]]:

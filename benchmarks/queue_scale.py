@@ -21,17 +21,14 @@ from sqlalchemy.orm import Session
 from app import db
 from app.models.project import ORDERS
 from app.queue.service import claim, release
-from benchmarks.report import Figure, finish, give_up, print_table
-from benchmarks.servers import database_of_its_own
+from benchmarks.databases import PEOPLE, database_of_its_own, settle
+from benchmarks.report import Figure, command_line, finish, give_up, print_table
 
 SIZES = (1_000, 100_000, 1_000_000)
 MOST_TIMES = 2.0
 # Postgres looks at a statement with its values five times before it may keep one plan for all values.
 WARM_UP = 10
 
-PEOPLE = """
-    INSERT INTO "user" (email, name, role, judge_kind)
-    SELECT 'p' || n || '@example.org', 'p' || n, 'annotator', 'human' FROM generate_series(1, :people) AS n"""
 PROJECT = """
     WITH project AS (
         INSERT INTO project (slug, name, kind, guidelines, judgments_per_item, lease_minutes, outcomes)
@@ -70,7 +67,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser = command_line(__doc__)
     parser.add_argument("--people", type=int, default=200)
     parser.add_argument("--history", type=int, default=500, help="items at the head that everybody has judged")
     parser.add_argument("--rounds", type=int, default=5)
@@ -98,9 +95,7 @@ def measure(told: argparse.Namespace, projects: dict[int, int], order: str) -> d
     with db.work_unit() as session:
         session.execute(text("UPDATE project SET item_order = :order"), {"order": order})
         session.execute(text("UPDATE assignment SET reason = :order"), {"order": order})
-    with db.engine().execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text("SET statement_timeout = 0"))
-        connection.execute(text("VACUUM ANALYZE"))
+    settle()
     draw = random.Random(0)
     found: dict[int, list[Sequence[float]]] = {size: [] for size in SIZES}
     for size in SIZES:

@@ -38,7 +38,7 @@ from benchmarks.recipe import (
     scored_by,
     trained,
 )
-from benchmarks.report import Figure, finish, give_up, print_table
+from benchmarks.report import Figure, command_line, finish, give_up, print_table
 from benchmarks.words import WordModel, best_penalty
 from worker.agreement import Scored, kendall, pairs_of
 from worker.groups import Group
@@ -154,7 +154,7 @@ def show(title: str, names: Sequence[str], found: Mapping[str, Sequence[Scored]]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     one_thread()
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__doc__)
     parser.add_argument("files", type=Path, nargs="*", default=[Path(each) for each in _named()])
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--limit", type=int, default=0, help="so many rankings of each file; 0 is all")

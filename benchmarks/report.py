@@ -1,5 +1,6 @@
-"""How every benchmark here speaks: a table for people, and one JSON object as the last line."""
+"""How every benchmark here is asked and answers: options, a table for people, and one JSON object as the last line."""
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,11 @@ class Figure:
 
     def holds(self) -> bool:
         return self.value >= self.bar if self.at_least else self.value <= self.bar
+
+
+def command_line(about: str | None) -> argparse.ArgumentParser:
+    """The options of a benchmark, which tells of itself by the first line of its docstring."""
+    return argparse.ArgumentParser(description=(about or "").partition("\n")[0])
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

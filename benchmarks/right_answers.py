@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.recipe import BLANK_RATE, as_gain, as_share, blank, loaded, one_thread, reward_scores, saved, trained
-from benchmarks.report import Figure, finish, give_up, print_table
+from benchmarks.report import Figure, command_line, finish, give_up, print_table
 from samples.task import pair_records, prompts, study_records
 from worker.agreement import order_figures
 from worker.answers import greedy, is_right, prompts_of
@@ -133,7 +133,7 @@ def show(found: Mapping[int, Right], asked: Mapping[int, list[str]]) -> dict[str
 
 def main(arguments: Sequence[str] | None = None) -> None:
     one_thread()
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--study", type=int, default=7000, help="examples that the base is made with")
     parser.add_argument("--study-epochs", type=int, default=3)

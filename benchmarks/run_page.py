@@ -21,8 +21,9 @@ from app import db
 from app.access import hash_password
 from app.models import Dataset, Project, Run, User
 from app.run_shares import make_shares
-from benchmarks.report import Figure, finish, give_up, print_table
-from benchmarks.servers import cpu_s, database_of_its_own, postmaster, served
+from benchmarks.databases import database_of_its_own, settle
+from benchmarks.report import Figure, command_line, finish, give_up, print_table
+from benchmarks.servers import cpu_s, postmaster, served
 
 MOST_MS: Final = 150.0
 MOST_TIMES: Final = 2.0
@@ -43,7 +44,7 @@ STEPS: Final = """
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser = command_line(__doc__)
     parser.add_argument("--steps", type=int, nargs=2, default=[1_000, 100_000])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--views", type=int, default=10, help="of each kind and run in a round")
@@ -88,8 +89,7 @@ Costs = dict[str, dict[int, list[float]]]
 
 def measure(told: argparse.Namespace, runs: dict[int, int], port: int, counted: list[psutil.Process]) -> Costs:
     """Milliseconds of processor time for each view, by kind, number of steps, and round."""
-    with db.engine().execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text("VACUUM ANALYZE"))
+    settle()
     db.engine().dispose()
     found: Costs = {view: {steps: [] for steps in runs} for view in VIEWS}
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as browser:

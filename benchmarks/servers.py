@@ -5,7 +5,6 @@ import secrets
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -15,24 +14,11 @@ from pathlib import Path
 
 import psutil
 
-from app.embedded import commands, migrate, postgres
-from app.settings import ROOT, get_settings
+from app.embedded import commands
+from app.settings import ROOT
 from benchmarks.report import give_up
 
 STARTING_S = 60
-
-
-@contextmanager
-def database_of_its_own() -> Iterator[Path]:
-    """A folder whose `data` is a place with a migrated Postgres, quick and not safe, that the environment names from here on."""
-    with tempfile.TemporaryDirectory(prefix="tb-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        with postgres(home / "data", fast=True) as url:
-            os.environ |= {"DATABASE_URL": url, "TIEBREAK_HOME": str(home / "data")}
-            get_settings.cache_clear()
-            migrate()
-            yield home
 
 
 @contextmanager

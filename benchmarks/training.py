@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from benchmarks import training_gpu
-from benchmarks.report import Figure, finish, give_up, print_table
+from benchmarks.report import Figure, command_line, finish, give_up, print_table
 from benchmarks.training_tasks import SMALL_VOCABULARY, Group, Task, drawn_groups, real_pairs
 from tests.small import TEXTS
 from worker import starter
@@ -186,7 +186,7 @@ def tasks(pairs: Path | None) -> list[tuple[Task, Any, tuple[str, str], tuple[fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__doc__)
     parser.add_argument("--pairs", type=Path, default=os.environ.get("PAIRS"), help="pairs as gzipped JSON lines")
     parser.add_argument(
         "--trl-python", default=os.environ.get("TRL_PYTHON", sys.executable), help="a Python that has trl"
