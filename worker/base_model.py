@@ -24,6 +24,7 @@ from sqlalchemy import select
 from app.db import work_unit
 from app.errors import BadInput
 from app.models import Checkpoint, Dataset, Run
+from app.models.checkpoint import HUB_OWNER
 from app.run_states import STARTER
 from app.settings import get_settings
 from app.storage import Stored, fetch, sha256_of
@@ -34,8 +35,6 @@ from worker.policy import Kind, Model
 BLANK = "blank"
 CONFIG = "config.json"
 """Every model has one, and it is small."""
-HUB_OWNER = "tiebreak"
-"""Of every checkpoint's name on our own hub."""
 LONGEST_VERSION = 10
 
 

@@ -11,9 +11,8 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from app.models import Dataset, Run
+from app.models.checkpoint import HUB_OWNER, LOADED_WITH
 
-HUB_OWNER = "tiebreak"
-LOADED_WITH = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
 TASKS = {"policy": "text-generation", "reward": "text-classification"}
 
 

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.access import Person, within
 from app.models import Checkpoint, Dataset, Project, Prompt, Response, Run
+from app.models.checkpoint import HUB_OWNER
 from app.runs.queries import newest_checkpoint
 
 ROLES = ("started_from", "reference", "scored_by")
 SETTINGS = ("reference", "scores")
-HUB_OWNER = "tiebreak"
 MOST_SHOWN = 100
 DEEPEST = 20
 _EXACTLY = re.compile(r"(?P<name>\S+) v(?P<version>\d{1,9}), manifest (?P<sha256>[0-9a-f]{64})")
@@ -112,9 +112,8 @@ def named_by_order(session: Session, checkpoint: Checkpoint) -> ColumnElement[bo
 def written(session: Session, person: Person, checkpoint: Checkpoint) -> Sequence[Written]:
     """By project, for responses whose model is named as the hub names this version: `tiebreak/name@v3`."""
     model = f"{HUB_OWNER}/{checkpoint.name}@v{checkpoint.version}"
-    is_ours: ColumnElement[bool] = literal_column(
-        f"response.model LIKE '{HUB_OWNER}/%'"
-    )  # so that the index of such responses is used
+    # Said as the index of such responses says it, so that it is used.
+    is_ours: ColumnElement[bool] = literal_column(f"response.model LIKE '{HUB_OWNER}/%'")
     counted = (
         select(Project, func.count(Response.id.distinct()), func.min(Response.created_at))
         .select_from(Response)

@@ -28,12 +28,11 @@ from app.forms import Fields, RowNumber
 from app.keyset import After, Limit, cut
 from app.language import gettext as _
 from app.models import Checkpoint
-from app.pages import Page, go_to, render
+from app.models.checkpoint import LOADED_WITH
+from app.pages import Page, address_of_site, go_to, render
 from app.runs.results import Results, results_in_words
-from app.settings import get_settings
 
 router = APIRouter()
-CLASSES = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +97,8 @@ def checkpoint_page(
         n_downloads=downloads(session, checkpoint),
         results=results_in_words(checkpoint.metrics),
         others=other_versions(session, checkpoint),
-        address=get_settings().public_url.rstrip("/") or str(request.base_url).rstrip("/"),
-        python_class=CLASSES[checkpoint.kind],
+        address=address_of_site(request),
+        python_class=LOADED_WITH[checkpoint.kind],
         **shown,
     )
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from .checkpoints import Checkpoint
-from .connection import Connection
+from .connection import TRY_AGAIN, Connection
 from .errors import ApiError, ConnectionLostError, RunCancelledError, RunFailedError, StillRunningError, TiebreakError
 from .progress import shown
 from .reading import read
@@ -120,7 +120,7 @@ class Run:
             try:
                 return self.refresh()
             except (ConnectionLostError, ApiError) as problem:
-                is_passing = isinstance(problem, ConnectionLostError) or problem.status in {429, 502, 503, 504}
+                is_passing = isinstance(problem, ConnectionLostError) or problem.status in TRY_AGAIN
                 if not is_passing or time.monotonic() - began > PATIENCE_S:
                     raise
                 time.sleep(LONGEST_POLL_S)

@@ -15,10 +15,11 @@ from app.db import SessionDep
 from app.direct import read_json
 from app.download_counts import downloads, lately
 from app.hub.asking import Reader, Somebody
-from app.hub.commits import NAMESPACE, Kind, entries, named_entries
+from app.hub.commits import Kind, entries, named_entries
 from app.hub.descriptions import described, history, introduced, references
 from app.hub.refusals import HubRoute, Refused, no_entry, no_repository
 from app.hub.repositories import MAIN, branches_of, commit_of, newest_commits, row_of, versions_of
+from app.models.checkpoint import HUB_OWNER
 
 router = APIRouter(route_class=HubRoute, prefix="/api")
 _MOST = 1000
@@ -40,11 +41,11 @@ def whoami(person: Somebody) -> dict[str, Any]:
 
 @router.get("/{kind:kinds}")
 def repositories(
-    kind: Kind, person: Reader, session: SessionDep, author: str = NAMESPACE, search: str = "", limit: int = _MOST
+    kind: Kind, person: Reader, session: SessionDep, author: str = HUB_OWNER, search: str = "", limit: int = _MOST
 ) -> list[dict[str, Any]]:
-    if author != NAMESPACE:
+    if author != HUB_OWNER:
         return []
-    words = search.removeprefix(f"{NAMESPACE}/")
+    words = search.removeprefix(f"{HUB_OWNER}/")
     found = newest_commits(session, person, kind, words, min(max(limit, 0), _MOST))
     return [described(commit) for commit in found]
 

@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
+from app.models.checkpoint import HUB_OWNER
 from app.storage import Stored
 
 Kind = Literal["model", "dataset"]
-NAMESPACE = "tiebreak"
 COMMIT_DIGITS = 40
 CARD = "README.md"
 
@@ -43,7 +43,7 @@ class Commit:
 
     @property
     def repository(self) -> str:
-        return f"{NAMESPACE}/{self.name}"
+        return f"{HUB_OWNER}/{self.name}"
 
     @cached_property
     def files(self) -> Sequence[Stored]:

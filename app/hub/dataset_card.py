@@ -10,15 +10,15 @@ from typing import Any
 
 import orjson
 
-from app.hub.commits import NAMESPACE
 from app.models import Dataset
+from app.models.checkpoint import HUB_OWNER
 
 _SPLITS = ("train", "test")
 
 
 def card(dataset: Dataset, loads: Sequence[str] = ()) -> bytes:
     """`loads` is what `load_dataset` is told elsewhere: a repository or a folder, and a revision of it."""
-    named = [_quoted(word) for word in loads or (f"{NAMESPACE}/{dataset.name}", dataset.sha256[:40])]
+    named = [_quoted(word) for word in loads or (f"{HUB_OWNER}/{dataset.name}", dataset.sha256[:40])]
     lines = [
         "---",
         f"pretty_name: {_quoted(dataset.name)}",

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.access import Person
-from app.hub.commits import NAMESPACE, Commit, moment, sibling
+from app.hub.commits import Commit, moment, sibling
 from app.hub.repositories import Version
+from app.models.checkpoint import HUB_OWNER
 
 ALWAYS_TOLD = frozenset({"_id", "id"})
 
@@ -20,7 +21,7 @@ def described(
     told: dict[str, Any] = {
         "_id": f"{commit.kind}-{commit.row_id}",
         "id": commit.repository,
-        "author": NAMESPACE,
+        "author": HUB_OWNER,
         "sha": commit.id,
         "createdAt": made_at,
         "lastModified": made_at,
@@ -61,7 +62,7 @@ def history(versions: Sequence[Version]) -> list[dict[str, Any]]:
             "id": one.commit,
             "title": f"v{one.version}",
             "message": "",
-            "authors": [{"user": NAMESPACE}],
+            "authors": [{"user": HUB_OWNER}],
             "date": moment(one.created_at),
         }
         for one in versions
@@ -76,6 +77,6 @@ def introduced(person: Person) -> dict[str, Any]:
         "id": str(person.id),
         "name": person.name,
         "fullname": person.name,
-        "orgs": [{"type": "org", "id": NAMESPACE, "name": NAMESPACE, "fullname": "Tiebreak", "roleInOrg": "read"}],
+        "orgs": [{"type": "org", "id": HUB_OWNER, "name": HUB_OWNER, "fullname": "Tiebreak", "roleInOrg": "read"}],
         "auth": {"type": "access_token", "accessToken": {"displayName": ", ".join(scopes), "role": "read"}},
     }

@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 
 from app.access import Person
 from app.checkpoints.queries import aliases_of_name, of_theirs, version_by_alias
-from app.hub.commits import CARD, COMMIT_DIGITS, NAMESPACE, Commit, Kind
+from app.hub.commits import CARD, COMMIT_DIGITS, Commit, Kind
 from app.hub.dataset_card import card
 from app.hub.refusals import no_repository, no_revision
 from app.models import Checkpoint, Dataset, Project
+from app.models.checkpoint import HUB_OWNER
 from app.projects.queries import managed
 from app.storage import Stored
 
@@ -44,7 +45,7 @@ class Version:
 def commit_of(session: Session, person: Person, kind: Kind, repository: str, revision: str = MAIN) -> Commit:
     """Raises the Hub's own refusals: no such repository (or not theirs), no such revision."""
     namespace, _, name = repository.rpartition("/")
-    known = _rows(person, kind, name) if namespace == NAMESPACE else None
+    known = _rows(person, kind, name) if namespace == HUB_OWNER else None
     newest = None if known is None else _newest(session, kind, known)
     if known is None or newest is None:
         raise no_repository(asked_by_somebody=True)
@@ -68,7 +69,7 @@ def versions_of(session: Session, person: Person, kind: Kind, repository: str) -
     namespace, _, name = repository.rpartition("/")
     table = _table(kind)
     rows = _rows(person, kind, name).with_only_columns(table.version, table.sha256, table.created_at)
-    found = session.execute(rows.order_by(table.version.desc())).all() if namespace == NAMESPACE else []
+    found = session.execute(rows.order_by(table.version.desc())).all() if namespace == HUB_OWNER else []
     if not found:
         raise no_repository(asked_by_somebody=True)
     return [Version(*row) for row in found]

@@ -11,9 +11,10 @@ from app.db import SessionDep
 from app.download_counts import count
 from app.downloads import download
 from app.hub.asking import Reader
-from app.hub.commits import NAMESPACE, Commit
+from app.hub.commits import Commit
 from app.hub.refusals import HubRoute, no_entry
 from app.hub.repositories import commit_of, row_of
+from app.models.checkpoint import HUB_OWNER
 
 router = APIRouter(route_class=HubRoute)
 _PAGES = {"model": "checkpoints", "dataset": "datasets"}
@@ -47,14 +48,14 @@ def file(request: Request, session: Session, commit: Commit, path: str) -> Respo
     return download(request, commit.prefix, found, made=commit.made.get(path), also=headers)
 
 
-@router.get(f"/{NAMESPACE}/{{name}}")
+@router.get(f"/{HUB_OWNER}/{{name}}")
 def model_page(name: str, person: Reader, session: SessionDep) -> Response:
-    return _page(commit_of(session, person, "model", f"{NAMESPACE}/{name}"))
+    return _page(commit_of(session, person, "model", f"{HUB_OWNER}/{name}"))
 
 
-@router.get(f"/datasets/{NAMESPACE}/{{name}}")
+@router.get(f"/datasets/{HUB_OWNER}/{{name}}")
 def dataset_page(name: str, person: Reader, session: SessionDep) -> Response:
-    return _page(commit_of(session, person, "dataset", f"{NAMESPACE}/{name}"))
+    return _page(commit_of(session, person, "dataset", f"{HUB_OWNER}/{name}"))
 
 
 def _page(commit: Commit) -> Response:

@@ -5,6 +5,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.table import CreatedAt, Json, RowId, Table
 
+HUB_OWNER = "tiebreak"
+"""Whose all repositories of our own hub are: checkpoints and datasets are `tiebreak/<name>` there."""
+LOADED_WITH = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
+"""The class of `transformers` for each kind."""
+
 
 class Checkpoint(Table):
     """A published model: plain `transformers` files in storage below `prefix`, each with its SHA-256.

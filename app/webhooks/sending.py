@@ -31,7 +31,7 @@ _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an attempt. `error` is one of `words.ERRORS`, empty when the message arrived."""
+    """What became of an attempt. `error` is one of those that `words.error_words` knows, empty when the message arrived."""
 
     error: str = ""
     detail: str = ""

@@ -4,8 +4,6 @@ from app.language import gettext as _
 from app.models import Delivery, Webhook
 from app.webhooks.backoff import MOST_TRIES
 
-ERRORS = ("no_name", "refused", "too_slow", "certificate", "unreachable", "broken_off", "status", "redirected", "gone")
-
 
 def error_words(delivery: Delivery) -> str:
     """What went wrong in the last attempt; empty when nothing did."""

@@ -18,9 +18,10 @@ LONGEST_TEXT = 200
 START = "start"
 NO_REFERENCE = "none"
 IMPORTED = "imported"
+"""What ``reference`` (the first two) and ``scores`` (the third) say when they name no checkpoint."""
 LAST = "last"
 SMALLER = "smaller"
-"""A setting names one of these or a checkpoint: ``reference`` one of the first two, ``scores`` the last."""
+"""What ``best_by`` and ``out_of_memory`` say unless told otherwise."""
 
 Choices = tuple[dict[str, str], ...]
 """Of each of these, settings that go together, one is enough."""
