@@ -1,8 +1,8 @@
 """Who is asking, and how far they reach: sessions, tokens, scopes, bounds and roles.
 
 Browsers carry a session cookie (HttpOnly, SameSite=Lax); programs a bearer token `tbk_…`. Both are random, and only
-their SHA-256 is stored. A person's reach is their role; a token's is its scopes within its user's role, and within the
-projects that it is bound to, if it is: what is of others is not there for it, and what is of no project it may not touch.
+their SHA-256 is stored. A person's reach is their role; a token's is its scopes within its user's role and, if it is bound to
+projects, within these: for such a token other projects do not exist, and what belongs to no project is closed.
 
     who                     may                                                                     scopes of their tokens
     nobody we know          sign in, and come in by a link
@@ -48,9 +48,8 @@ _few_at_once = BoundedSemaphore(2)
 class Person:
     """Whoever sent this request. `scopes` is None for a browser, which reaches as far as the role does.
 
-    `leads` says that they are a manager of some project; of which ones, `managed_project` knows. `projects` are the ids of
-    those that their token is bound to, None without such bounds; every question about what is of a project asks `within`
-    or `reaches`.
+    `leads` says that they manage at least one project; `managed_project` knows which. `projects` are the ids of those that
+    their token is bound to, None if it is not bound; every query about what belongs to a project asks `within` or `reaches`.
     """
 
     id: int
@@ -273,7 +272,7 @@ def _reads_everything(person: MayRead) -> Person:
 
 
 def unbound(person: Person) -> Person:
-    """For what is of no project, or of all of them. Raises NotAllowed for a token that is bound to projects."""
+    """For what belongs to no project, or to all of them. Raises NotAllowed for a token that is bound to projects."""
     if person.projects is not None:
         raise NotAllowed(
             gettext("this token is bound to projects, and this is about more than them; make one that is not")

@@ -4,12 +4,12 @@
     <folder>/storage/…         the files by their names in storage
     <folder>/backup.json       when, the tables' version, the SHA-256 of the dump and of each file
 
-Rows and dump are one cut: the dump is made in the snapshot in which the files are listed. Files never change, so they can be
-copied afterwards; only the state that a running run goes on from may be replaced meanwhile, and what is gone by then is left
-out and named. The folder is for its owner alone, since hashes of passwords and what people wrote are in it.
+The dump is made in the very snapshot in which the files are listed, so the two agree. Files never change, so they can be
+copied afterwards; only the state that a running run goes on from may be replaced meanwhile, and one that is gone by then is left
+out and named. The folder is for its owner alone, since it holds hashes of passwords and what people wrote.
 
-Nothing is restored into a place where somebody has an account, and nothing at all before every file of the folder was read
-and found right.
+Nothing is restored into a place where somebody has an account, and nothing at all before every file of the folder has been read
+and verified.
 """
 
 import json

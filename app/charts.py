@@ -5,8 +5,8 @@ on a desk, so that its words can still be read on a phone. Colours are classes, 
 
 The faint line is what each step measured, or of a long run the least and the most of each share of its steps. The strong one
 follows it smoothed, s_t = w s_{t−1} + (1 − w) x_t with the bias towards the start divided out (as Adam does), because a
-step looks at few groups and jumps. Short curves need none. Values that are no numbers (a loss that has run away) leave a gap,
-and so does what is not above 0 where the upright axis goes by powers of ten.
+step looks at few groups and jumps. Short curves need none. Values that are not finite (a loss that diverged) leave a gap, and
+on a logarithmic axis so do values that are not above 0.
 
 Every chart also carries its numbers: `hover` for the pointer, `rows` as a table for those who do not see it.
 """
@@ -117,9 +117,9 @@ def draw(
 ) -> Chart | None:
     """A chart of these curves over steps; None when there is nothing to draw.
 
-    `around` are the extremes that a curve's points are means of, drawn as its faint line. `at_least` are values the upright
-    axis must hold; `marks` are the words below the other one, where they are not the numbers of steps; `weight` 0 draws long
-    curves as they are.
+    `around` are the extremes that a curve's points are means of, drawn as its faint line. `at_least` are values that the
+    vertical axis must include; `marks` are the labels of the horizontal one, where they are not the numbers of steps; `weight` 0
+    draws long curves unsmoothed.
     """
     looks = {name: place for place, name in enumerate(curves, 1)}
     curves = {name: _drawable(curve, is_log=is_log) for name, curve in curves.items()}
@@ -224,7 +224,7 @@ def ticks(low: float, high: float, *, n: int) -> list[float]:
 
 
 def powers(low: float, high: float) -> list[float]:
-    """Values that enclose [low, high] on an axis of powers of ten: 1, 2 and 5 times a power, or powers alone. 0 < low < high."""
+    """Values that enclose [low, high] on a logarithmic axis: 1, 2 and 5 times a power of ten, or powers alone. 0 < low < high."""
     first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
     fine = [float(f"{factor}e{power}") for power in range(first, last + 1) for factor in (1, 2, 5)]
     begin = max(place for place, value in enumerate(fine) if value <= low * (1 + 1e-9))

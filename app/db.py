@@ -93,7 +93,7 @@ def _engine(options: str = "", **pool: Any) -> Engine:
 
 
 def _whole_numbers(connection: psycopg.Connection, record: ConnectionPoolEntry) -> None:
-    """They travel as `bigint` whatever their size, so a statement has one form, which is prepared and planned once.
+    """Integers travel as `bigint` whatever their size, so a statement has one form, which is prepared and planned once.
 
     psycopg would take the smallest type that fits, and prepare the same words again for each mixture of them.
     """
@@ -104,9 +104,9 @@ def _whole_numbers(connection: psycopg.Connection, record: ConnectionPoolEntry) 
 def _replace_what_was_ended(
     connection: psycopg.Connection, record: ConnectionPoolEntry, proxy: PoolProxiedConnection
 ) -> None:
-    """A connection that rested while Postgres was restarted has its farewell to read, and another takes its place before anybody asks anything.
+    """A connection that Postgres has ended while it rested, as at a restart, has something to read: the pool then opens another.
 
-    To look is one call of the system (1 µs), where `pool_pre_ping` would send a statement and wait for it before every request.
+    Looking is one system call (1 µs), where `pool_pre_ping` would send a statement and wait for it before every request.
     """
     del record, proxy
     looking = selecting.poll()
@@ -160,9 +160,9 @@ def quick_unit() -> Iterator[Pipeline]:
 
 
 def afterwards(unit: Unit, statement: LiteralString, values: Mapping[str, Any]) -> None:
-    """Have a statement done in a short transaction of its own once this one has ended, however it ends. It returns a row.
+    """Run a statement in a short transaction of its own once this one has ended, however it ends. It has to return a row.
 
-    For what is noted of a request whatever becomes of it. It holds no lock while the request works, and takes no second
+    For what is recorded about a request whatever becomes of it. It holds no lock while the request works, and takes no second
     connection, for which requests could wait for each other.
     """
     notes = unit.notes if isinstance(unit, Pipeline) else unit.info.setdefault(_AFTERWARDS, [])

@@ -1,8 +1,8 @@
 """How often a checkpoint or a dataset was downloaded: one number for each day.
 
 A download is a request that takes the beginning of the first file with data: of the first weights of a checkpoint, of the
-training split of a dataset. So whoever fetches a whole folder counts once, and so does whoever reads it in ranges or goes
-on after the line was cut; whoever looks at the card or has everything already does not. It costs one small statement.
+training split of a dataset. So fetching a whole folder counts once, also when it is read in ranges or
+resumed; looking at the card, or finding that everything is there already, does not count. It costs one small statement.
 """
 
 from collections.abc import Mapping, Sequence

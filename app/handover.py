@@ -37,7 +37,7 @@ INTERNAL = "/_storage/"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The bytes [start, end) of a stored file; `sha256` when that is all of it, of a part nobody can say whether it is right."""
+    """The bytes [start, end) of a stored file; `sha256` if that is the whole file: a part cannot be verified."""
 
     name: str
     start: int

@@ -1,4 +1,4 @@
-"""Pages of a list by the id where the last one ended: as quick at the end as at the beginning, and nothing is shown twice.
+"""Keyset pages: each begins after the id where the last one ended, so the end is as quick as the beginning and nothing comes twice.
 
 Queries fetch one row more than `limit`; `cut` takes it off again and knows from it whether there is a next page.
 """

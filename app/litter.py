@@ -1,8 +1,9 @@
-"""Folders of storage that no row names and none will: left by processes that were killed between the files and their row.
+"""Folders in storage that no row names and none ever will: left by processes that were killed between the files and their row.
 
-Nobody who is at work is disturbed, because the names tell whose folders they are. Those of runs carry the fence of the trainer that made them, and only the
-trainer with the run's own fence may still give them a row. Datasets are made under a lock on their name. What these rules do not
-know is left alone: folders of runs that this database has never heard of are another place's, or an older backup's.
+Work under way is not disturbed, because the names tell whose folders they are. Those of runs carry the fence of the trainer that
+made them, and only the trainer with the run's own fence may still give them a row. Datasets are made under a lock on their name.
+What these rules do not cover is left alone: folders of runs that this database does not know belong to another place or an older
+backup.
 
     kept/run-7/3-200                  the state of run 7 after 200 steps, by fence 3
     checkpoints/helpful-dpo/run-7-3   what run 7 published, by fence 3

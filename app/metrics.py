@@ -4,7 +4,7 @@ Requests are counted by every web process for itself; with `PROMETHEUS_MULTIPROC
 the image set) they share a folder, so whichever process answers tells of all of them. What is in the database is asked when
 somebody scrapes, and is the same wherever they ask. Scraping takes a token of an admin with the scope `read`.
 
-A request's label is its route's pattern, never its path: there are as many rows as routes, whatever strangers ask for.
+A request's label is its route's pattern, never its path: there are as many series as routes, whatever strangers ask for.
 """
 
 import os

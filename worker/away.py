@@ -1,8 +1,8 @@
-"""A database that is away: which errors say so, how long a trainer bears it, and that one which is frozen holds no row meanwhile.
+"""A database that is away: which errors say so, how long a trainer waits for it, and why a frozen trainer locks no row meanwhile.
 
 A machine that sleeps, or is cut off, may stop between two statements of a transaction. Its row would stay locked for as long as the
-machine is silent, and nobody could take the run over: so Postgres ends a transaction of trainers and their supervisors in which
-nothing is asked for as long as a lease lasts, and whoever wakes up then finds the database away and the run somebody else's.
+machine is silent, and nobody could take the run over. So Postgres ends a transaction of a trainer or its supervisor that has been
+idle for as long as a lease lasts; whoever wakes up then finds its connection gone and the run somebody else's.
 """
 
 import time

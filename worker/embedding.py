@@ -18,7 +18,10 @@ from worker import processes
 
 @contextmanager
 def added_in_place(network: Any) -> Iterator[None]:
-    """In here ``backward`` adds so to the input embeddings, if they are plain ones that learn; `torch.autograd.grad` finds none of theirs."""
+    """In here ``backward`` adds to the gradient of the input embeddings in place, if they are plain ones that learn.
+
+    `torch.autograd.grad` sees no gradient of theirs.
+    """
     table = network.get_input_embeddings()
     is_plain = type(table) is nn.Embedding and table.max_norm is None and "forward" not in vars(table)
     if not (is_plain and table.weight.requires_grad and table.weight.device.type == "cpu" and processes.count() == 1):

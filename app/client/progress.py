@@ -1,7 +1,7 @@
 """How far something is: tqdm's bar where tqdm is installed, as it is in most notebooks, and else a plain line.
 
-tqdm is asked for and not required: it draws well in every notebook, and who has none of it gets by with a line that is
-written over in a terminal, and with one line for each tenth in a file.
+tqdm draws well in every notebook, but is not required: without it there is a line that is written over in a terminal, and in a
+file one line for each tenth.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Projects: what is judged how, and how far that is."""
+"""Projects: what is judged, how, and how far that has come."""
 
 from dataclasses import dataclass
 from datetime import datetime

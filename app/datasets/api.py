@@ -83,7 +83,7 @@ def freeze_dataset(
 
 @router.post("/projects/{slug}/datasets/preview")
 def preview_dataset(slug: str, order: Order, person: MayExport, session: SessionDep) -> PreviewAnswer:
-    """Count what would be frozen now by this order, counted and not stored."""
+    """Count what this order would freeze now. Nothing is stored."""
     check(order)
     return PreviewAnswer(**asdict(preview(session, managed_project(session, person, slug), order)))
 

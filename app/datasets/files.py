@@ -1,7 +1,8 @@
 """The files of a dataset: `train` and `test`, each as JSONL and as Parquet. The same rows always make the same bytes.
 
-One row is one judged group; other shapes (`shapes.py`) are folders beside them. Rows are written as they come, a thousand in memory at a time. Nothing in the files depends
-on the clock or the machine: keys in a fixed order, Parquet with fixed options and row groups of a fixed number of rows.
+One row is one judged group; other shapes (`shapes.py`) are folders beside them. Rows are written as they come, a thousand in
+memory at a time. Nothing in the files depends on the clock or the machine: keys are in a fixed order, Parquet has fixed options
+and row groups of a fixed number of rows.
 
 The dataset's SHA-256 is that of the lines `<sha256>  <path>` sorted by path, as `sha256sum` prints them: whoever has the
 files can work it out with `find * -type f | LC_ALL=C sort | xargs sha256sum | sha256sum`.

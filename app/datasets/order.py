@@ -1,4 +1,4 @@
-"""What somebody asks for who freezes a dataset: a name, which judgments, what becomes of them, and how to split them."""
+"""What is asked for when a dataset is frozen: a name, which judgments, what becomes of them, and how to split them."""
 
 import re
 from datetime import date

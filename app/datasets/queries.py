@@ -27,7 +27,7 @@ _LONGEST_NUMBER = 19
 
 
 def judged_groups(session: Session, project: Project, order: Order) -> Generator[Row]:
-    """The rows of a dataset, through a cursor on the server: one statement, so one consistent cut, in constant memory.
+    """The rows of a dataset, through a cursor on the server: one statement, so one consistent snapshot, in constant memory.
 
     Close it when you stop early. The groups of a prompt come in a row. Left out is what was skipped, withdrawn, superseded or
     beyond the number wanted, and so gold and repeats, which want none.

@@ -1,8 +1,8 @@
 """The verb of the room: freeze what people judged into files that never change.
 
-The judgments are read once, by one statement, into a temporary file: that is one consistent cut, and it can be gone
-through twice, first to draw the split and then to place the groups, in the same memory for a thousand and a million (only
-what is near to what takes 72 bytes a prompt).
+The judgments are read once, by one statement, into a temporary file: one consistent snapshot, which can be gone through
+twice, first to draw the split and then to place the groups. That takes the same memory for a thousand groups as for a million;
+only the search for near duplicates takes 72 bytes a prompt.
 Files first, row second: the row proves the files. The same judgments and settings give the same bytes, so freezing again
 without news gives back the newest version.
 """

@@ -2,7 +2,7 @@
 
 Nothing here names a model, another judge, or why an item was shown. A search walks back through the person's judgments
 by the index on project, person and id, and looks into what each of them was about: no index over texts has to be kept
-for it when prompts come in. It looks at no more than `LOOKED_THROUGH` of them at a time, so that it answers soon also
+for it when prompts come in. It looks at no more than `LOOKED_THROUGH` of them at a time, so that it answers soon even
 where somebody has judged a hundred thousand and the word is in none of them; the next page goes on from there.
 """
 

@@ -1,7 +1,7 @@
 """Pages: one's own judgments of a project, one of them with its revisions, and the form that changes it.
 
-Everybody sees their own and nobody else's: also an admin finds here what they judged themselves. A change is a new
-revision and a withdrawal is one too; both keep what was there.
+Everybody sees their own judgments and nobody else's, admins included. A change is a new revision and so is a withdrawal;
+both keep what was there.
 """
 
 import secrets

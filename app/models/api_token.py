@@ -12,8 +12,8 @@ SCOPES = ("judge", "import", "export", "train", "read", "admin")
 class ApiToken(Table):
     """A program's key: hashed, scoped, expiring. What it may do is its scopes within what its user may do.
 
-    `project_ids` binds it to these projects, None to none; they are an array in the row, so that looking a token up stays one row.
-    `last_used_at` is coarse: a minute passes at least before it moves again.
+    `project_ids` are the projects that it is bound to, None if it is not bound: an array, so that looking up a token reads one row.
+    `last_used_at` is coarse: it moves once a minute at most.
     """
 
     __tablename__ = "api_token"

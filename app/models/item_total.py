@@ -5,7 +5,7 @@ from app.models.table import Table
 
 
 class ItemTotal(Table):
-    """How many items a project has that want judgments, and how many they want. Whatever changes that deletes the row."""
+    """How many items a project has that want judgments, and how many they want. Triggers delete the row when that changes."""
 
     __tablename__ = "item_total"
 

@@ -7,7 +7,7 @@ from app.models.table import Table
 
 
 class JudgedHour(Table):
-    """The same by the hour in which it was judged; `first` is the first time in that hour."""
+    """The sums of `Judged` for each hour (UTC) in which somebody judged; `first` is the time of their first judgment in it."""
 
     __tablename__ = "judged_hour"
 

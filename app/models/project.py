@@ -10,7 +10,7 @@ ORDERS = ("random", "imported", "priority")
 
 
 class Project(Table):
-    """What is judged how.
+    """What is judged, and how.
 
     `outcomes` are those offered; without `tie` a ranking has no shared places. `asks_strength`, `dimensions` and
     `comments` say what the page asks for besides the choice; a required comment has at least `comment_min_length`

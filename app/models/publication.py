@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.models.table import CreatedAt, Json, RowId, Table
 
 MAX_ATTEMPTS = 5
-"""Attempts one after the other that sent nothing that the one before had not."""
+"""Consecutive attempts that sent nothing new."""
 
 
 class Publication(Table):

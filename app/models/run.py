@@ -8,7 +8,7 @@ from app.models.table import CreatedAt, Json, RowId, Table
 
 STATES = ("queued", "claimed", "running", "cancelling", "cancelled", "failed", "finished")
 MAX_ATTEMPTS = 3
-"""Attempts one after the other that got no further than the one before."""
+"""Consecutive attempts that got no further than the one before."""
 
 
 class Run(Table):

@@ -7,7 +7,7 @@ from app.models.table import Table
 
 
 class TokenWindow(Table):
-    """How many requests of a token the web processes have taken in its window of now, which began at `began_at`.
+    """How many requests of a token the web processes have taken in its current window, which began at `began_at`.
 
     They take them a block at a time, some of which they may never use. One row a token, used again for its next window.
     """

@@ -33,7 +33,7 @@ class AccountAnswer(BaseModel):
 
 
 class PasswordChange(BaseModel):
-    """`current` is the password of now, which a token alone does not stand for."""
+    """`current` is the present password: a token alone does not do."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,9 +59,9 @@ def show_account(person: MayRead, session: SessionDep) -> AccountAnswer:
 
 @router.put("/account/password", status_code=204)
 def change_password(given: PasswordChange, person: Caller, session: SessionDep, request: Request) -> None:
-    """Change one's own password; it takes the one of now. Browsers that are signed in have to do so again; tokens stay.
+    """Change one's own password, given the current one. Browsers have to sign in again; tokens stay.
 
-    Too many wrong ones are answered with 429, as on the sign-in page.
+    Too many wrong passwords are answered with 429, as on the sign-in page.
     """
     cookie = "" if person.token_id is not None else request.cookies.get(COOKIE, "")
     client = client_of(request)

@@ -1,1 +1,1 @@
-"""What is judged how: kind, guidelines, judgments wanted, members."""
+"""What is judged, and how: kind, guidelines, judgments wanted, members."""

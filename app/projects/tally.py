@@ -7,7 +7,7 @@ is right at any time, however long ago it was added up. Nothing of this is on th
 
 A file's judgments come without that lock. While one is being stored nothing is added up (`keep_still`), and neither while an
 item that was judged becomes gold or ordinary again: triggers (see the migration) have those who judged it added up anew.
-How much all items of a project want is kept as one row, which whatever changes it deletes.
+How much all items of a project want is kept in one row, which triggers delete when it changes.
 """
 
 # ruff: noqa: S608 -- what is put together here are constants of this file

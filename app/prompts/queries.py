@@ -1,7 +1,7 @@
 """Questions about items, for whoever manages their project: which there are, and everything that was said about one.
 
 A list walks the items by their number, as they came in. A search looks into the prompts of no more than `LOOKED_THROUGH` of them
-at a time, so that it answers soon also where there are a million; the next page goes on from there.
+at a time, so that it answers soon even where there are a million; the next page goes on from there.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,9 +1,9 @@
-"""Looking for words in texts, in any case of letters and of any alphabet: one rule for all who search.
+"""Looking for words in texts whatever their case, in any alphabet: one rule for every search.
 
-A database that was made without a language knows no other letters' cases than English ones, so `lower` and `ILIKE` would
-find “ÜBER” or “Привет” in one place and not in another. Here the cases of each letter are written into a pattern instead,
-from Unicode's folding of them: it finds the same in every database. White space stands for any white space, since who
-remembers two words does not remember where the line was broken between them.
+A database made with the locale C knows upper and lower case of English letters alone, so `lower` and `ILIKE` would find “ÜBER” or
+“Привет” in one place and not in another. Here both cases of each letter are written into a pattern instead, by Unicode's case
+folding, which finds the same in every database. White space stands for any white space, since whoever remembers two words does
+not remember where the line was broken between them.
 """
 
 import re
@@ -19,7 +19,7 @@ END_OF_ALPHABETS = 0x1F000
 
 
 def has(text: ColumnExpressionArgument[str], words: str) -> ColumnElement[bool]:
-    """Whether a text has the words. They are no pattern: each of their signs stands for itself."""
+    """Whether a text has the words, which are taken literally."""
     return func.coalesce(text, "").op("~", is_comparison=True)(pattern(words))
 
 

@@ -1,9 +1,9 @@
 """Code in colours: classes that the stylesheet has colours for, in light and dark.
 
-Only languages of a list are looked at: each lexer is a set of regular expressions, and some of the six hundred take for
-ever on text that is not theirs. Those of the list are quick on code, but several take the square of a text's length on
-what is none, a page of line ends say; so each block has its time. An unknown language, a long block, a lexer that loses
-a character or is too slow leaves plain text.
+Only languages of a list are highlighted: each lexer is a set of regular expressions, and some of the six hundred take for
+ever on text in another language. Those of the list are quick on code, but several are quadratic in the length of text that is not
+code, such as a page of line ends; so each block has a time limit. An unknown language, a long block, a lexer that loses a
+character or is too slow leaves plain text.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What somebody asks for who makes or changes a webhook, checked. Pure but for the name, which is resolved."""
+"""What is asked for when a webhook is made or changed, checked. Pure but for the name, which is resolved."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
