@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     model_folders: str = Field(
         default="",
         alias="MODEL_FOLDERS",
-        description="Local folders that base models may be loaded from, parted by ':'.",
+        description="Local folders that base models may be loaded from, separated by ':'.",
     )
     train_slots: int = Field(
         default=1,
@@ -159,12 +159,12 @@ class Settings(BaseSettings):
     publish_hubs: str = Field(
         default="https://huggingface.co",
         alias="PUBLISH_HUBS",
-        description="Hubs that admins may publish to, parted by commas; empty: none.",
+        description="Hubs that admins may publish to, separated by commas; empty: none.",
     )
     publish_s3: str = Field(
         default="amazon",
         alias="PUBLISH_S3",
-        description="S3 that admins may publish to, parted by commas: amazon, or addresses of other servers; empty: none.",
+        description="S3 that admins may publish to, separated by commas: amazon, or addresses of other servers; empty: none.",
     )
     secret_key: SecretStr = Field(
         default=SecretStr(""),
@@ -174,7 +174,7 @@ class Settings(BaseSettings):
     mirror_to: str = Field(
         default="",
         alias="MIRRORS",
-        description="Where a trainer mirrors its runs: tensorboard:/a/folder, mlflow:http://host:5000, wandb:project, parted by commas.",
+        description="Where a trainer mirrors its runs: tensorboard:/a/folder, mlflow:http://host:5000, wandb:project, separated by commas.",
     )
     pool_size: int = Field(
         default=20,
@@ -208,7 +208,7 @@ class Settings(BaseSettings):
         try:
             _ = self.webhook_networks
         except ValueError as problem:
-            words = "WEBHOOK_TARGETS is public, any, or networks parted by commas such as 10.0.0.0/8,fd00::/8"
+            words = "WEBHOOK_TARGETS is public, any, or networks separated by commas such as 10.0.0.0/8,fd00::/8"
             raise ValueError(f"{words}: {problem}") from problem
         return self
 
@@ -231,7 +231,7 @@ class Settings(BaseSettings):
             for one in given:
                 parts = urlsplit(one)
                 if one != AMAZON and not (parts.scheme in {"http", "https"} and parts.netloc and "@" not in one):
-                    raise ValueError(f"{name} holds {one!r}, which is no address: write https://…, parted by commas")
+                    raise ValueError(f"{name} holds {one!r}, which is no address: write https://…, separated by commas")
         return self
 
     @model_validator(mode="after")

@@ -101,7 +101,7 @@ def change_password(session: Session, person: Person, current: str, password: st
     taken = attempts.allowances(user.email or "", client, is_known=True)
     attempts.take(taken)
     if not _is_password_of(session, user, current):
-        raise BadInput(_("this is not your password of now"), field="current")
+        raise BadInput(_("this is not your current password"), field="current")
     attempts.give_back(session, taken)
     user.password_hash = hash_password(_long_enough(password))
     others = BrowserSession.token_hash != hashed(cookie)

@@ -91,7 +91,7 @@ def order_sweep(
 
 
 def read_vary(given: Mapping[str, str], method: Method) -> dict[str, list[Any]]:
-    """Values as people type them, parted by commas or spaces: `0.05, 0.1 0.3`."""
+    """Values as people type them, separated by commas or spaces: `0.05, 0.1 0.3`."""
     texts = {setting.name for setting in method.settings if setting.type == "str"}
     return {
         name: [text if name in texts else value_of(text) for text in _values(values)]

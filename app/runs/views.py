@@ -53,7 +53,7 @@ def runs(
 
 @router.post("/runs/{run_id}/labels")
 def labels(run_id: int, request: Request, session: SessionDep, person: Admin, typed: Fields) -> Response:
-    """Tags are parted by commas."""
+    """Tags are separated by commas."""
     tags = comma_separated(typed.get("tags", ""))
     label_run(session, person, run_by_id(session, person, run_id), tags=tags, note=typed.get("note", ""))
     return go_to(request, f"/runs/{run_id}", notice=_("Saved."))

@@ -27,7 +27,7 @@ def _number(words: str, field: str) -> int:
     """As people write large numbers: with spaces, points or apostrophes between the thousands."""
     digits = "".join(sign for sign in words if sign not in " .'’\u00a0\u202f")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 15):
-        raise BadInput(_("please enter whole numbers, parted by commas, as 100, 500"), field=field)
+        raise BadInput(_("please enter whole numbers, separated by commas, as 100, 500"), field=field)
     return int(digits)
 
 

@@ -4,7 +4,7 @@ Source: the specification at standardwebhooks.com, version 1. Its libraries chec
 to do it without one.
 
     signed      "<id>.<timestamp>.<body>", the timestamp in whole seconds since 1970
-    signature   "v1," + base64(HMAC-SHA-256(secret, signed)); with two secrets two of them, parted by a space
+    signature   "v1," + base64(HMAC-SHA-256(secret, signed)); with two secrets two of them, separated by a space
     secret      "whsec_" + base64(bytes), as it is shown; the bytes are the key
 """
 

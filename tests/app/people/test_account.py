@@ -29,7 +29,7 @@ def test_one_changes_ones_own_password_and_stays_signed_in_here_alone(ben: User,
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"), [({"current": "no"}, "not your password of now"), ({"password": "short"}, "characters")]
+    ("wrong", "words"), [({"current": "no"}, "not your current password"), ({"password": "short"}, "characters")]
 )
 def test_a_password_that_cannot_be_changed_is_said(ben_browser: TestClient, wrong: dict[str, str], words: str):
     refused = ben_browser.post("/account/password", data=CHANGE | wrong)
