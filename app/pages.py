@@ -261,6 +261,12 @@ def keep_cookie(answer: Response, name: str, value: str, seconds: int, *, is_for
     answer.set_cookie(name, value, max_age=seconds, httponly=not is_for_scripts, samesite="lax", secure=secure)
 
 
+def shown_once(answer: Response) -> Response:
+    """A page with a secret on it: no copy of it stays anywhere, not even for the back button."""
+    answer.headers["cache-control"] = "no-store"
+    return answer
+
+
 def go_to(request: Request, path: str, *, notice: str = "") -> Response:
     """After a POST: see the next page, which shows the notice once. htmx follows `HX-Redirect`, a plain form the 303."""
     if is_fragment_wanted(request):

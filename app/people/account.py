@@ -14,8 +14,8 @@ from app.language import gettext as _
 from app.models import User
 from app.pages import Page, go_to, render
 from app.people import attempts, queries, service
+from app.people.entrance import client_of, let_in, refused
 from app.people.service import Entered
-from app.people.views import client_of, let_in, refused
 
 router = APIRouter()
 

@@ -9,7 +9,7 @@ from app.access import COOKIE, Caller, MayRead, scopes_of, unbound
 from app.db import SessionDep
 from app.models import User
 from app.people import queries, service
-from app.people.views import client_of
+from app.people.entrance import client_of
 
 router = APIRouter(tags=["account"])
 Password = Annotated[str, Field(max_length=service.LONGEST_PASSWORD)]

@@ -14,8 +14,9 @@ from app.idempotency import once
 from app.keyset import Paging
 from app.language import gettext as _
 from app.models import Invitation, User
+from app.pages import shown_once
 from app.people import invitations, queries, service
-from app.people.views import link_to, shown_once
+from app.people.entrance import link_to
 
 router = APIRouter(tags=["people"])
 

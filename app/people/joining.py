@@ -10,11 +10,11 @@ from app.access import COOKIE, Person, person_of_cookie
 from app.db import SessionDep
 from app.errors import BadInput, Conflict, Mistake, NotSignedIn, TooManyTries
 from app.language import gettext as _
-from app.pages import Page, go_to, render
+from app.pages import Page, go_to, render, shown_once
 from app.people import invitations, service
+from app.people.entrance import KNOWN_COOKIE, client_of, let_in, refused
 from app.people.invitations import Open
 from app.people.service import Entered
-from app.people.views import KNOWN_COOKIE, client_of, let_in, refused, shown_once
 
 router = APIRouter()
 

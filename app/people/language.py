@@ -12,7 +12,7 @@ from app.db import SessionDep
 from app.errors import BadInput
 from app.models import User
 from app.pages import YEAR_S, go_to, keep_cookie
-from app.people.views import own_path
+from app.people.entrance import own_path
 
 router = APIRouter()
 

@@ -12,9 +12,8 @@ from app.db import SessionDep
 from app.errors import BadInput, Mistake
 from app.forms import RowNumber
 from app.language import gettext as _
-from app.pages import Page, go_to, render
+from app.pages import Page, go_to, render, shown_once
 from app.people import queries, service
-from app.people.views import shown_once
 from app.settings import get_settings
 
 router = APIRouter()

@@ -14,14 +14,12 @@ from app.forms import RowNumber
 from app.language import gettext as _
 from app.models import Invitation
 from app.models.user import ROLES
-from app.pages import YEAR_S, Page, address_of_site, go_to, keep_cookie, render
+from app.pages import Page, go_to, render, shown_once
 from app.people import invitations, queries, service
+from app.people.entrance import KNOWN_COOKIE, client_of, let_in, link_to, own_path, refused
 from app.people.queries import Account
-from app.people.service import Entered
-from app.settings import get_settings
 
 router = APIRouter()
-KNOWN_COOKIE = "tiebreak_known"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,22 +47,11 @@ class PeoplePage(Page):
     link: str = ""
 
 
-def own_path(path: str) -> str:
-    """Where to go after signing in: only to a page of this site, whatever the address said."""
-    inside = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    return path if inside else "/"
-
-
 @router.get("/sign-in")
 def sign_in(request: Request, session: SessionDep, next: str = "/") -> Response:  # noqa: A002 -- the query's name
     if person_of_cookie(session, request.cookies.get(COOKIE, "")) is not None:
         return go_to(request, own_path(next))
     return render(request, "people/sign_in.html", SignInPage(person=None, next=own_path(next)))
-
-
-def client_of(request: Request) -> str:
-    """Where a request comes from. Behind a proxy uvicorn has put in what the proxy says, if it is one that may say it."""
-    return request.client.host if request.client else ""
 
 
 @router.post("/sign-in")
@@ -84,21 +71,6 @@ def enter(
     return let_in(go_to(request, own_path(next)), entered)
 
 
-def refused(page: Response, mistake: Mistake) -> Response:
-    """A form beside which it says what was wrong, with the status of that, and how long to wait."""
-    page.status_code = 422 if isinstance(mistake, NotSignedIn) else mistake.status
-    if isinstance(mistake, TooManyTries):
-        page.headers["retry-after"] = str(mistake.retry_after_s)
-    return page
-
-
-def let_in(answer: Response, entered: Entered) -> Response:
-    """Give a browser its session, and the mark by which it is known when it signs in again."""
-    keep_cookie(answer, COOKIE, entered.secret, get_settings().session_days * 86400)
-    keep_cookie(answer, KNOWN_COOKIE, entered.mark, YEAR_S)
-    return answer
-
-
 @router.post("/sign-out")
 def sign_out(request: Request, session: SessionDep) -> Response:
     end_session(session, request.cookies.get(COOKIE, ""))
@@ -115,16 +87,6 @@ def people_page(session: SessionDep, person: Person, **shown: Any) -> PeoplePage
         pending=invitations.pending(session, None),
         **shown,
     )
-
-
-def shown_once(answer: Response) -> Response:
-    """A page with a secret on it: no copy of it stays anywhere, not even for the back button."""
-    answer.headers["cache-control"] = "no-store"
-    return answer
-
-
-def link_to(request: Request, secret: str) -> str:
-    return f"{address_of_site(request)}/join/{secret}"
 
 
 @router.get("/people")

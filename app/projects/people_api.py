@@ -14,8 +14,9 @@ from app.forms import RowNumber
 from app.idempotency import once
 from app.keyset import Paging
 from app.models import Invitation, Membership, User
+from app.pages import shown_once
 from app.people import invitations
-from app.people.views import link_to, shown_once
+from app.people.entrance import link_to
 from app.projects import queries, service
 from app.projects.queries import managed_project
 

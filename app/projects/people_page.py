@@ -17,9 +17,9 @@ from app.keyset import After, cut
 from app.language import gettext as _
 from app.models import Audit, Invitation, Membership, Project, User
 from app.models.membership import ROLES
-from app.pages import Page, go_to, render
+from app.pages import Page, go_to, render, shown_once
 from app.people import invitations
-from app.people.views import link_to, shown_once
+from app.people.entrance import link_to
 from app.projects import queries, reservations, service
 from app.projects.queries import managed_project
 

@@ -12,7 +12,7 @@ from app.forms import RowNumber
 from app.idempotency import once
 from app.keyset import Paging
 from app.models import Delivery
-from app.people.views import shown_once
+from app.pages import shown_once
 from app.projects.queries import managed_project
 from app.webhooks import queries, service, words
 from app.webhooks.order import LARGEST_COUNT, Order

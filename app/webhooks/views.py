@@ -17,8 +17,7 @@ from app.language import gettext as _
 from app.language import ngettext
 from app.models import Delivery, Project
 from app.models.webhook import EVENTS, PROJECT_EVENTS
-from app.pages import Page, go_to, render
-from app.people.views import shown_once
+from app.pages import Page, go_to, render, shown_once
 from app.projects.queries import managed_project, managed_projects
 from app.webhooks import queries, service, words
 from app.webhooks.events import place, subject

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from app import db
 from app.models import ApiToken, Membership, User
-from app.people.views import own_path
+from app.people.entrance import own_path
 from tests.conftest import client, token_client
 from tests.unjudged import open_project
 
