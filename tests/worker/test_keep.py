@@ -28,6 +28,7 @@ from worker.steps import adamw
 __all__ = ["claimed"]  # a fixture
 
 EACH = SMALL | {"max_steps": 6, "save_steps": 2, "learning_rate": 0.001}
+TIMES = {"tokens_per_second", "seconds_measuring", "seconds_sampling"}  # no two runs agree on them
 
 
 @pytest.fixture(autouse=True)
@@ -53,9 +54,11 @@ def weights_of(place: int = -1) -> str:
 def curve(run_id: int) -> list[tuple[int, dict[str, float]]]:
     with work_unit() as session:
         rows = session.scalars(select(RunMetric).where(RunMetric.run_id == run_id).order_by(RunMetric.step)).all()
-    return [
-        (row.step, {name: value for name, value in row.values.items() if name != "tokens_per_second"}) for row in rows
-    ]
+    return [(row.step, without_clock(row.values)) for row in rows]
+
+
+def without_clock(figures: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in figures.items() if name not in TIMES}
 
 
 def stopped_at(number: int, monkeypatch: pytest.MonkeyPatch, what: Any = None) -> None:

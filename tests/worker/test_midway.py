@@ -14,7 +14,7 @@ from app.db import work_unit
 from app.models import RunMetric, RunQuestion, RunSample
 from tests.ordered import change_run
 from tests.small import GROUPS, small_model
-from tests.worker.test_keep import empty_storage, goes_on, weights_of
+from tests.worker.test_keep import empty_storage, goes_on, weights_of, without_clock
 from tests.worker.test_train import ROWS, SMALL, claimed, interrupted, the_run, trained
 from worker import exits, midway
 from worker.methods import read_settings, reward
@@ -24,7 +24,6 @@ __all__ = ["claimed", "empty_storage"]  # fixtures
 
 SIX = SMALL | {"max_steps": 6, "learning_rate": 0.001, "save_steps": 2}
 EVERY_TWO = {"evaluate_every": 2, "sample_every": 3}
-TIMES = ("tokens_per_second", "seconds_measuring", "seconds_sampling")
 
 
 def curve(run_id: int, prefix: str = "") -> list[tuple[int, dict[str, float]]]:
@@ -32,7 +31,7 @@ def curve(run_id: int, prefix: str = "") -> list[tuple[int, dict[str, float]]]:
     with work_unit() as session:
         rows = session.scalars(select(RunMetric).where(RunMetric.run_id == run_id).order_by(RunMetric.step)).all()
     return [
-        (row.step, {name: value for name, value in row.values.items() if name not in TIMES and name.startswith(prefix)})
+        (row.step, {name: value for name, value in without_clock(row.values).items() if name.startswith(prefix)})
         for row in rows
     ]
 

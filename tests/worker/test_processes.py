@@ -17,7 +17,8 @@ from sqlalchemy import select
 from app.db import work_unit
 from app.models import RunKeep, RunMetric
 from tests.ordered import change_run
-from tests.worker.test_midway import TIMES, said
+from tests.worker.test_keep import TIMES, without_clock
+from tests.worker.test_midway import said
 from tests.worker.test_supervise import log_of, until
 from tests.worker.test_train import SMALL, checkpoints, claimed, copied, the_run, trained
 from worker import exits, launch, processes
@@ -61,7 +62,7 @@ def test_two_processes_come_to_the_numbers_and_weights_of_one(
 
     for ours, theirs in zip(steps(two), steps(one), strict=True):
         assert ours.keys() == theirs.keys()
-        for name in ours.keys() - set(TIMES):
+        for name in ours.keys() - TIMES:
             assert ours[name] == pytest.approx(theirs[name], rel=1e-4, abs=1e-5), name
     assert "test_accuracy" in steps(two)[-1]
     assert [each[:2] for each in said(two)] == [each[:2] for each in said(one)] != []
@@ -169,14 +170,6 @@ def keeps_of(run_id: int) -> list[int]:
     """After which steps a state is kept."""
     with work_unit() as session:
         return list(session.scalars(select(RunKeep.step).where(RunKeep.run_id == run_id).order_by(RunKeep.step)))
-
-
-def without_clock(figures: dict[str, float]) -> dict[str, float]:
-    return {
-        name: value
-        for name, value in figures.items()
-        if name not in {"tokens_per_second", "seconds_measuring", "seconds_sampling"}
-    }
 
 
 def test_a_run_whose_order_is_wrong_says_so_whatever_processes_it_asks_for(claimed: Any) -> None:
