@@ -13,7 +13,7 @@ help: ## this list
 # Tied to this make: should it be killed, what it started stops as well.
 run: ## set up on first use and start everything here: make run [PORT=8000] [TIEBREAK_HOME=folder] [TORCH=cpu]
 	@$(SET_UP)
-	@exec $(BIN)/python -I -S app/embedded/tied.py $$PPID 15 - $(BIN)/tiebreak up
+	@exec $(BIN)/python -I -S app/tied.py $$PPID 15 - $(BIN)/tiebreak up
 
 demo: ## the whole sentence unattended, with what was measured at the end
 	@$(SET_UP)

@@ -21,8 +21,9 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from app.tied import tied
 from worker import exits
-from worker.launch import FIRST, MACHINES, end_as, tied
+from worker.launch import FIRST, MACHINES, end_as
 
 JOIN_S = 600
 """For all machines to come. After that the run goes back to the queue, and has failed after some attempts of that kind."""

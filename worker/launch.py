@@ -6,9 +6,9 @@ Each gets the same command, its rank and a file to meet the others by (`processe
 well, the others are ended too, since they would wait for it, and this process ends as that one did: with its exit status, or by
 its signal after a word on which one it was. So `supervise.py` sees one trainer, however many there are.
 
-Why not `torchrun`, which `elastic.py` uses for several machines: whatever happened, it ends with status 1, so that a killed trainer and one whose claim is lost look alike; it
-answers SIGTERM itself while its trainers still end their step; its trainers outlive it when it is killed; and
-it opens a port. Nothing here loads torch.
+Why not `torchrun`, which `elastic.py` uses for several machines: whatever happened, it ends with status 1, so that a killed
+trainer and one whose claim is lost look alike; it answers SIGTERM itself while its trainers still end their step; its trainers
+outlive it when it is killed; and it opens a port. Nothing here loads torch.
 """
 
 import os
@@ -21,7 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from app.settings import ROOT, get_settings
+from app.settings import get_settings
+from app.tied import tied
 from worker import devices
 
 RANK: Final = "TIEBREAK_PROCESS"
@@ -35,8 +36,6 @@ MOST_PROCESSES: Final = 64
 LOOK_EVERY_S = 0.1
 LAST_WORDS_S = 2.0
 """For the others to end by themselves, as they do when all found the same fault."""
-
-_TIED = ROOT / "app" / "embedded" / "tied.py"
 
 
 def main(count: int, command: Sequence[str]) -> int:
@@ -61,11 +60,6 @@ def end_as(status: int, who: str) -> int:
         signal.signal(-status, signal.SIG_DFL) if -status != signal.SIGKILL else None
         os.kill(os.getpid(), -status)
     return status
-
-
-def tied() -> list[str]:
-    """What goes before a command whose process must not outlive this one."""
-    return [sys.executable, "-I", "-S", str(_TIED), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
 
 
 def machines(processes: int, environment: Mapping[str, str]) -> int:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.settings import ROOT, Mirror, get_settings
-from worker.launch import tied
+from app.tied import tied
 from worker.lease import Claim
 
 LONGEST_GOODBYE_S = 900.0

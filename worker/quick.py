@@ -21,6 +21,7 @@ from app.doorbell import ring
 from app.models import Preflight
 from app.models.preflight import LONGEST_S
 from app.settings import ROOT
+from app.tied import tied
 from worker.supervise import Lifeline
 
 LOOK_EVERY_S = 0.1
@@ -32,7 +33,6 @@ TOO_LONG = (
     f"There was no answer within {LONGEST_S} seconds: the base model is too large to be tried quickly, or it is being fetched. "
     "The run itself may take as long as it needs."
 )
-_TIED = ROOT / "app" / "embedded" / "tied.py"
 _log = logging.getLogger(__name__)
 
 Command = Callable[[int, int], Sequence[str]]
@@ -49,9 +49,8 @@ def look_ahead(preflight_id: int, lifeline: Lifeline, command: Command = preflig
     if attempt is None:
         return
     with tempfile.TemporaryDirectory(prefix="tiebreak-preflight-") as scratch:
-        words = [sys.executable, "-I", "-S", str(_TIED), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
         child = subprocess.Popen(  # noqa: S603 -- the command comes from our own code
-            [*words, *command(preflight_id, attempt)],
+            [*tied(), *command(preflight_id, attempt)],
             stdin=subprocess.DEVNULL,
             env=os.environ | {"TMPDIR": scratch},
             cwd=ROOT,

@@ -35,6 +35,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.models.run import MAX_ATTEMPTS
 from app.settings import ROOT, get_settings
+from app.tied import tied
 from worker import exits, lease
 from worker.away import is_away
 from worker.launch import launcher
@@ -54,7 +55,6 @@ LONGEST_BEAT_S = 2.0
 LOG_TAIL_LINES = 15
 LOG_TAIL_BYTES = 8000
 
-_TIED = ROOT / "app" / "embedded" / "tied.py"
 _log = logging.getLogger(__name__)
 
 Command = Callable[[int, int], Sequence[str]]
@@ -148,10 +148,9 @@ def start_trainer(
     log.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
-    tie = [sys.executable, "-I", "-S", str(_TIED), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 -- the command comes from our own code
-            [*tie, *command],
+            [*tied(), *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.embedded import tied
 from app.embedded.account import Account
+from app.tied import tied
 
 LOG_KEPT_BYTES = 10_000_000
 
@@ -37,10 +37,9 @@ class Child:
             self.before_start()
         _make_room(self.log)
         account = f"{self.account.uid}:{self.account.gid}" if self.account else "-"
-        tie = [sys.executable, "-I", "-S", str(tied.__file__), str(os.getpid()), str(int(self.stop_with)), account]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 -- the command comes from our own code
-                [*tie, *self.command],
+                [*tied(self.stop_with, account), *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -32,8 +32,8 @@ from app.publications.progress import Progress, Stopped
 from app.sealing import Unreadable, unseal
 from app.settings import ROOT
 from app.storage import Corrupt, storage
+from app.tied import tied
 
-_TIED = ROOT / "app" / "embedded" / "tied.py"
 _OTHER_KEY = "The secret that was given was sealed with another key than this worker’s: give the web server and the worker `app` the same SECRET_KEY."
 _BROKEN = "Something is broken on our side; the worker’s log says what. What is there already is not sent again."
 _log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def start(publication_id: int, fence: int) -> "subprocess.Popen[bytes]":
     ours = dict.fromkeys(("PROGRESS_BARS", "TELEMETRY", "IMPLICIT_TOKEN", "XET"), "1")
     command = [sys.executable, "-m", "app.publications.push", str(publication_id), str(fence)]
     return subprocess.Popen(  # noqa: S603 -- the command comes from our own code
-        [sys.executable, "-I", "-S", str(_TIED), str(os.getpid()), str(int(signal.SIGTERM)), "-", *command],
+        [*tied(signal.SIGTERM), *command],
         stdin=subprocess.DEVNULL,
         env=kept | {f"HF_HUB_DISABLE_{name}": one for name, one in ours.items()},
         cwd=ROOT,

@@ -25,12 +25,12 @@ from sqlalchemy import select
 from app import embedded
 from app.access import SCOPES
 from app.db import work_unit
-from app.embedded import tied
 from app.embedded.leftovers import working_in
 from app.embedded.lock import running
 from app.models import User
 from app.people import service as people
 from app.settings import ROOT, get_settings
+from app.tied import tied
 from tests.end_to_end.machine import Machine
 from tests.end_to_end.servers import end, free_port
 
@@ -160,8 +160,7 @@ class Place:
     @contextmanager
     def up(self) -> Iterator[None]:
         """Served, and with a trainer; ended whatever happens in the stories."""
-        tie = [sys.executable, "-I", "-S", str(tied.__file__), str(os.getpid()), str(int(signal.SIGTERM)), "-"]
-        command = [*tie, sys.executable, "-m", "tests.end_to_end.place"]
+        command = [*tied(signal.SIGTERM), sys.executable, "-m", "tests.end_to_end.place"]
         out = self.home.with_name("up.log")
         with out.open("wb") as log:
             self.process = subprocess.Popen(

@@ -11,9 +11,15 @@ is no such tie; `leftovers.py` then ends what is found at the next start.
 
 import ctypes
 import os
+import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+
+
+def tied(stop_with: int = signal.SIGKILL, account: str = "-") -> list[str]:
+    """What goes before a command whose process must not outlive this one."""
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(stop_with)), account]
 
 
 def main(parent: int, signal_number: int, account: str, command: list[str]) -> None:
