@@ -8,6 +8,7 @@ line break: where no paragraph begins with a name, lines do, if they take turns.
 import re
 from typing import Any
 
+from app.characters import UNSTORABLE
 from app.errors import BadRecord
 from app.language import gettext
 from app.pages import number
@@ -19,8 +20,6 @@ MOST_MESSAGES = 500
 _TURN = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):")
 _LINE = re.compile(r"(?:\A\s*|\n)(Human|Assistant):")
 _SPEAKERS = {"Human": "user", "Assistant": "assistant"}
-# NUL and halves of surrogate pairs are not storable as text
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def text(value: Any, name: str) -> str:
@@ -36,7 +35,7 @@ def text(value: Any, name: str) -> str:
                 most=number(LONGEST_TEXT),
             )
         )
-    found = _UNSTORABLE.search(value)
+    found = UNSTORABLE.search(value)
     if found is not None:
         what = gettext("a NUL character") if found.group() == "\0" else gettext("half of a surrogate pair")
         raise BadRecord(

@@ -1,6 +1,5 @@
 """Verbs on people: add somebody, shut them out, set a password, sign in, make and revoke tokens."""
 
-import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.access import TOKEN_PREFIX, Person, hash_password, hashed, password_fits, start_session
+from app.characters import CONTROL
 from app.errors import BadInput, Conflict, NotFound, NotSignedIn
 from app.language import gettext as _
 from app.models import ApiToken, Assignment, Audit, BrowserSession, Invitation, Membership, Project, User
@@ -23,14 +23,13 @@ SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1000
 LONGEST_NAME = 200
 MOST_TOKEN_DAYS = 3650
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def clean_email(email: str) -> str:
     """The address in the one spelling that is stored. Raises BadInput for what cannot be an address."""
     email = email.strip().lower()
     name, _at, domain = email.partition("@")
-    is_odd = any(sign.isspace() for sign in email) or _CONTROL.search(email)
+    is_odd = any(sign.isspace() for sign in email) or CONTROL.search(email)
     if not name or not domain or is_odd or len(email) > 254:
         raise BadInput(_("%(email)s is not an e-mail address", email=repr(email[:300])), field="email")
     return email
@@ -38,7 +37,7 @@ def clean_email(email: str) -> str:
 
 def clean_name(name: str, *, field: str = "name") -> str:
     name = name.strip()
-    if len(name) > LONGEST_NAME or _CONTROL.search(name):
+    if len(name) > LONGEST_NAME or CONTROL.search(name):
         raise BadInput(
             _("this is one line of at most %(n)s characters, without control characters", n=LONGEST_NAME),
             field=field,
@@ -157,7 +156,7 @@ def enter(session: Session, user: User) -> Entered:
 def sign_in(session: Session, email: str, password: str, *, client: str = "", mark: str = "") -> Entered:
     """Check a password. Says the same whatever was wrong; raises TooManyTries for the impatient."""
     email = email.strip().lower()
-    is_odd = len(email) > 254 or _CONTROL.search(email) is not None
+    is_odd = len(email) > 254 or CONTROL.search(email) is not None
     user = None if is_odd else session.scalars(select(User).where(User.email == email)).one_or_none()
     taken = attempts.allowances(email, client, is_known=attempts.is_known(user, mark))
     attempts.take(taken)

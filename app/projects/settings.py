@@ -4,11 +4,11 @@ The columns of `models.Project` have the same names. `checked` is asked whoever 
 it raises BadInput that names the field.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from app.characters import CONTROL, UNSTORABLE
 from app.errors import BadInput
 from app.kinds.verdict import LONGEST_COMMENT
 from app.language import gettext as _
@@ -23,8 +23,6 @@ LONGEST_LEASE = 10_080
 MOST_DIMENSIONS = 12
 LONGEST_DIMENSION = 60
 LARGEST_SHARE = 0.5
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +89,7 @@ def _clean_guidelines(words: str) -> str:
 
 
 def _storable(words: str, field: str) -> str:
-    if _UNSTORABLE.search(words):
+    if UNSTORABLE.search(words):
         raise BadInput(
             _("the %(field)s holds a character that cannot be stored, such as NUL; take it out", field=field),
             field=field,
@@ -154,7 +152,7 @@ def clean_dimensions(names: Sequence[str]) -> list[str]:
                 ),
                 field="dimensions",
             )
-        if _CONTROL.search(name):
+        if CONTROL.search(name):
             raise BadInput(_("a dimension's name is one line without control characters"), field="dimensions")
         if name.casefold() in seen:
             raise BadInput(
