@@ -34,6 +34,7 @@ def card(dataset: Dataset, loads: Sequence[str] = ()) -> bytes:
         f"- SHA-256 of the list of files: `{dataset.sha256}`",
         f"- Split: `{orjson.dumps(dataset.split).decode()}`",
         f"- Filters: `{orjson.dumps(_filters(dataset)).decode()}`",
+        *_making(dataset),
         "",
         "| split | prompts | groups | tuples |",
         "|---|---|---|---|",
@@ -71,6 +72,22 @@ def _filters(dataset: Dataset) -> dict[str, Any]:
     """Whom people are known as in this place goes no further than this place."""
     told = dict(dataset.filters)
     return told | {"annotators": len(told["annotators"])} if "annotators" in told else told
+
+
+def _making(dataset: Dataset) -> list[str]:
+    """What became of the judgments on their way into rows; early versions kept less of it."""
+    words = {
+        "each": "every judgment of an item is a row, and they share its weight",
+        "majority": "the judgments of an item are one row, their majority",
+        "weights": "each different answer to an item is a row that weighs the share of its judges",
+    }
+    lines = [f"- Judgments: {words[dataset.settings['combine']]}"] if "combine" in dataset.settings else []
+    if dataset.settings.get("balance") == "prompt":
+        lines += ["- Weights: the items of a prompt share a weight of 1"]
+    if dataset.settings.get("margins"):
+        margins = ", ".join(f"{margin:g}" for margin in dataset.settings["margins"])
+        lines += [f"- Margins where people were asked, for slightly, clearly and much better: {margins}"]
+    return lines
 
 
 def _counted(split: str, counts: dict[str, Any]) -> str:

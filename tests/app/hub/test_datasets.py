@@ -37,7 +37,7 @@ def test_it_downloads_a_snapshot_that_passes_verification(hub: HfApi, shelf: She
     assert (found.checked_count, found.mismatches) == (len(files_of(shelf)), [])
 
 
-def test_its_card_names_its_splits(hub: HfApi, shelf: Shelf, cache: Path):
+def test_its_card_names_its_splits_and_says_how_rows_were_made(hub: HfApi, shelf: Shelf, cache: Path):
     card = DatasetCard.load(hub.hf_hub_download(NAME, "README.md", repo_type="dataset", cache_dir=cache))
     default, *others = yaml.safe_load(card.content.split("---")[1])["configs"]
     assert [default["config_name"], *(one["config_name"] for one in others)] == ["default", "preference"]
@@ -47,6 +47,8 @@ def test_its_card_names_its_splits(hub: HfApi, shelf: Shelf, cache: Path):
     }
     assert "| train | " in card.content
     assert shelf.dataset.sha256 in card.content
+    assert "- Judgments: every judgment of an item is a row, and they share its weight" in card.content
+    assert "slightly, clearly and much better: 1, 2, 3" in card.content
 
 
 def test_versions_with_the_same_files_are_one_commit_with_one_card(hub: HfApi, shelf: Shelf, cache: Path):
