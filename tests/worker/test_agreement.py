@@ -1,10 +1,12 @@
 """How well scores agree with an order, against counting by hand."""
 
+import math
 import random
 from itertools import permutations, product
 
 import pytest
 
+from app.intervals import student, wilson
 from worker.agreement import SOURCES, Scored, kendall, length_figures, order_figures, pairs_of
 
 
@@ -91,6 +93,45 @@ def test_a_planted_liking_for_length_is_taken_out_of_a_mixed_score():
     balanced += [group for group in groups if group.lengths[0] < 100][:400]
     assert figures["length_controlled"] < figures["accuracy"] - 0.05
     assert figures["length_controlled"] == pytest.approx(order_figures(balanced)["accuracy"], abs=0.03)
+
+
+def test_the_interval_under_length_control_is_that_of_leaving_out_each_prompt_in_turn():
+    """The jackknife knows nothing of weights and derivatives; few pairs have the shorter response as the better one."""
+    draw = random.Random(4)
+    pairs = []
+    for prompt in range(300):
+        longer = draw.choice([5, 5, 5, 5, -5])
+        pairs += pairs_of([pair(1.0 if draw.random() < (0.9 if longer > 0 else 0.4) else -1.0, longer, prompt)] * 2)
+    figures = length_figures(pairs)
+    without = [
+        length_figures([each for each in pairs if each.prompt != prompt])["length_controlled"] for prompt in range(300)
+    ]
+    error = math.sqrt(299 / 300 * sum((each - sum(without) / 300) ** 2 for each in without))
+    share = figures["length_controlled"]
+    told = wilson(share, share * (1 - share) / error**2, student(299))
+    assert figures["intervals"]["length_controlled"] == pytest.approx(told, abs=0.004)
+
+
+def test_copies_of_a_prompts_groups_make_no_interval_narrower():
+    draw = random.Random(5)
+    groups = [
+        Scored(
+            prompt,
+            tuple(draw.random() for _ in range(3)),
+            (1, 2, 3),
+            tuple(draw.randint(1, 90) for _ in range(3)),
+            ("birch", "maple", "oak"),
+            "forum" if prompt % 2 else "chat",
+        )
+        for prompt in range(40)
+    ]
+    once, often = order_figures(groups * 2), order_figures(groups * 10)
+    assert set(once["intervals"]) == {"accuracy", "margin", "length_controlled", "kendall_tau"}
+    for name, interval in once["intervals"].items():
+        assert often["intervals"][name] == pytest.approx(interval), name
+    assert len(once["sources"]) == 5
+    for row, more in zip(once["sources"], often["sources"], strict=True):
+        assert more["interval"] == pytest.approx(row["interval"])
 
 
 def test_pairs_of_equal_length_keep_their_weight():

@@ -31,6 +31,7 @@ def test_a_model_that_knows_what_it_knows_lies_on_the_diagonal(link: Link):
     for row in figures["reliability"]:
         assert row["right"] == pytest.approx(row["confidence"], abs=4 * math.sqrt(0.25 / row["pairs"]))
     assert sum(row["pairs"] for row in figures["reliability"]) == 6000
+    assert len(figures["reliability"]) == BINS
 
 
 def test_a_model_that_is_three_times_too_sure_is_found_out():

@@ -57,7 +57,7 @@ def test_figures_do_not_depend_on_the_batch_size(
 def test_what_is_known_of_the_responses_goes_along(tokenizer: Any):
     """A response that was not judged has neither score nor writer."""
     told = [
-        group("one", ["the fox", "x", "a dog"], [2, None, 1], models=("birch", "oak", "maple"), source="forum"),
+        group("one", ["the fox", "x" * 20, "a dog"], [2, None, 1], models=("birch", "oak", "maple"), source="forum"),
         group("two", ["the dog", "a fox!"], [1, 2], models=("maple", "birch"), source="chat"),
     ]
     model = small_model("reward", tokenizer)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from app.storage import LocalDisk
 from tests.small import small_model
@@ -55,6 +56,12 @@ def nudged(model: Model) -> Model:
     return model
 
 
+def calibrated(model: Model) -> Model:
+    """The same weights, which compute something else."""
+    model.network.config.rms_norm_eps *= 10
+    return model
+
+
 OTHERS: dict[str, Callable[[Model, list[EncodedGroup]], tuple[Model, list[EncodedGroup]]]] = {
     "another weight": lambda model, groups: (nudged(model), groups),
     "another token": lambda model, groups: (
@@ -74,6 +81,8 @@ OTHERS: dict[str, Callable[[Model, list[EncodedGroup]], tuple[Model, list[Encode
         ],
     ),
     "another order": lambda model, groups: (model, groups[::-1]),
+    "another configuration": lambda model, groups: (calibrated(model), groups),
+    "another device": lambda model, groups: (replace(model, device=torch.device("cuda")), groups),
     "another precision": lambda model, groups: (replace(model, precision=torch.bfloat16), groups),
     "another layout": lambda model, groups: (with_shared_prompts(model, groups)[0], groups),
 }
@@ -85,6 +94,16 @@ def test_whatever_changes_a_number_changes_the_key(what: str, tokenizer: Any, gr
     before = key_of(model, groups)
     assert key_of(small_model("policy", tokenizer), list(groups)) == before
     assert key_of(*OTHERS[what](model, list(groups))) != before
+
+
+@pytest.mark.parametrize("library", [torch, transformers], ids=["torch", "transformers"])
+def test_another_version_of_what_computes_changes_the_key(
+    library: Any, tokenizer: Any, groups: list[EncodedGroup], monkeypatch: pytest.MonkeyPatch
+):
+    model = small_model("policy", tokenizer)
+    before = key_of(model, groups)
+    monkeypatch.setattr(library, "__version__", "0")
+    assert key_of(model, groups) != before
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # peft asks for it by its old name
@@ -114,7 +133,7 @@ def test_the_reference_of_adapters_that_have_learnt_is_asked_of_the_base_under_t
     assert with_reference(adapted, groups) != kept_reference(adapted, groups)
 
 
-@pytest.mark.parametrize("harm", ["", "{}", "[1]", '{"key": "another", "sum": "", "logp": []}'])
+@pytest.mark.parametrize("harm", ["", "{}", "[1]", '{"key": "another", "sum": "", "logp": []}', "another number"])
 def test_a_damaged_entry_is_computed_again(
     harm: str, tokenizer: Any, groups: list[EncodedGroup], asked: list[int], place: Path
 ):
@@ -122,7 +141,7 @@ def test_a_damaged_entry_is_computed_again(
     first = kept_reference(model, groups)
     (file,) = (place / "references").iterdir()
     whole = file.read_text()
-    file.write_text(harm)
+    file.write_text(whole.replace("[[-", "[[-1") if harm == "another number" else harm)
     assert kept_reference(model, groups) == first
     assert file.read_text() == whole
     assert len(asked) == 2

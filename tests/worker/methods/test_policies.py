@@ -242,6 +242,18 @@ def test_rails_are_on_by_default_where_weights_do_not_limit_themselves(
     assert free < clipped - 20
 
 
+def test_the_clip_is_in_nats_of_log_ratio_whatever_beta_is(away: Model, groups: list[EncodedGroup]):
+    """Of pairs that are won by far, each response is held at β times the clip, and pushed by its half."""
+    won = [
+        replace(each, reference=tuple(1000.0 * (2 * tier - 3) for tier in each.tiers))
+        for each in groups
+        if each.tiers in {(1, 2), (2, 1)}
+    ]
+    for beta in (0.1, 0.5):
+        tally, _ = told(grpo_offline, away, won, weights="rank", penalty=0.0, beta=beta, clip=4.0)
+        assert tally.loss.item() == pytest.approx(-4.0 * beta)
+
+
 @pytest.mark.parametrize("weights", ["rank", "score"])
 def test_a_constant_added_to_the_scores_of_a_prompt_changes_nothing(
     weights: str, away: Model, groups: list[EncodedGroup]

@@ -206,6 +206,15 @@ def test_davidson_gives_every_outcome_its_probability():
         assert [math.exp(-cost) for cost in costs] == pytest.approx([each / sum(strengths) for each in strengths])
 
 
+def test_davidson_is_the_mean_over_a_groups_choices_and_ties():
+    scores, nu = [0.3, -1.2, 1.9], 0.6
+    costs = []
+    for one, other, tied in ((0, 1, False), (0, 2, False), (1, 2, True)):
+        lead = scores[one] - scores[other]
+        costs.append(-math.log((nu if tied else math.exp(lead / 2)) / (2 * math.cosh(lead / 2) + nu)))
+    assert losses([(scores, [1, 2, 2])], "davidson", Evidence(tie_weight=nu)) == pytest.approx([sum(costs) / 3])
+
+
 def test_davidson_without_ties_to_come_is_bradley_terry():
     groups = [group for group in random_groups(2) if None not in group[1] and len(set(group[1])) == len(group[1])]
     groups += [([0.3, 2.0, -1.0], [2, 1, 3])]
@@ -276,6 +285,7 @@ def counts(groups: Groups) -> tuple[float, float, int]:
 
 def test_equal_scores_are_half_right():
     assert counts([([0.0, 0.0, 0.0], [1, 2, 3])]) == (1.5, 0.0, 3)
+    assert counts([([0.0, 3e-6], [1, 2])])[0] == 0.5  # as far as sums in another order lie apart
     assert counts([([TIE / 2, 0.0], [1, 2]), ([0.0, TIE / 2], [1, 2])])[0] == 1.0
     assert counts([([2 * TIE, 0.0], [1, 2]), ([0.0, 2 * TIE], [1, 2])])[0] == 1.0
 
