@@ -203,6 +203,9 @@ def disable(session: Session, email: str, *, by: int | None = None) -> User:
     if user.disabled_at is None:
         user.disabled_at = datetime.now(UTC)
         session.execute(delete(BrowserSession).where(BrowserSession.user_id == user.id))
+        # for good: who is let in again later need not have every key back that somebody may have found
+        theirs = update(ApiToken).where(ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None))
+        session.execute(theirs.values(revoked_at=func.now()))
         end_turns(session, user.id)
         revoke_links_of(session, user.id)
         session.add(Audit(user_id=by, action="user.disabled", subject=user.email or "", detail={}))

@@ -88,6 +88,7 @@ def test_a_disabled_account_is_out_and_its_turn_goes_to_others(
     assert slots_that_do_not_add_up() == []
     ada_browser.post("/people/enable", data={"email": "ben@example.org"})
     assert client().post("/sign-in", data={"email": "ben@example.org", "password": "ben-password"}).status_code == 303
+    assert ben_api.get("/api/v1/projects").status_code == 401  # a new one has to be made
     with db.work_unit() as session:
         done = session.scalars(select(Audit.action).where(Audit.action.in_(["user.disabled", "user.enabled"])))
         assert list(done) == ["user.disabled", "user.enabled"]
