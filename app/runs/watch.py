@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.access import Admin, Person
 from app.charts import Chart
 from app.db import SessionDep
+from app.language import gettext as _
 from app.models import Run, RunMirror, RunWatch, User
 from app.pages import Page, render
 from app.run_states import OVER
@@ -92,13 +93,19 @@ def run_page(session: Session, person: Person, run_id: int, look: Look) -> RunPa
         more_charts=drawn.more,
         results=results_in_words(run.results),
         findings=diagnose(run.method, run.settings, run.facts, run.results, sampled(session, run)),
-        facts=facts_in_words({name: fact for name, fact in run.facts.items() if name != "settings"}),
+        facts=noted(run),
         settings=settings_in_force(session, run),
         usage=of_process(watched.usage) if watched is not None else (),
         mirrors=mirrors_in_words(mirrors_of(session, run)),
         log=watched.log if watched is not None else "",
         ordered_by=session.get_one(User, run.created_by).name,
     )
+
+
+def noted(run: Run) -> list[tuple[str, str]]:
+    """What the trainer wrote down of the run, and which trainer that was: the last one that had it."""
+    told = facts_in_words({name: fact for name, fact in run.facts.items() if name != "settings"})
+    return [*([(_("Trainer"), run.owner)] if run.owner else []), *told]
 
 
 def settings_in_force(session: Session, run: Run) -> list[tuple[str, str]]:

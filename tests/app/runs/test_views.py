@@ -287,3 +287,11 @@ def test_it_asks_nobody_to_sign_in(nobody: TestClient, ready: None):
 def test_it_says_when_there_is_no_such_run(ada_browser: TestClient, path: str):
     assert ada_browser.get(path).status_code == 404
     assert ada_browser.post("/runs/9/cancel").status_code == 404
+
+
+def test_a_run_that_was_begun_again_says_where_it_is_told_why_and_who_has_it(ada_browser: TestClient, ready: None):
+    run_id = a_run(state="claimed", stage="starting", attempt=2, owner="train@gpu-1")
+    page = ada_browser.get(f"/runs/{run_id}").text
+    assert "attempt 2" in page
+    assert page.count(f'href="/api/v1/runs/{run_id}/log"') == 2
+    assert "train@gpu-1" in page
