@@ -73,6 +73,16 @@ def test_it_shows_what_was_saved_and_takes_it_back(visit: Open, ben: User) -> No
     assert [one.withdrawn for one in judgments()] == [False, True]
 
 
+def test_a_comment_box_drawn_taller_does_not_break_the_policy_of_the_next_turn(visit: Open, ben: User) -> None:
+    pairs(ben, 2)
+    page = visit(ben, PAIR)
+    page.locator("#comment").evaluate(
+        "box => { box.style.height = '120px' }"
+    )  # as its corner does; `visit` hears the policy
+    page.keyboard.press("1")
+    page.locator(".choices__saved").get_by_text("Saved: A is better.").wait_for()
+
+
 def test_the_next_turn_begins_at_its_top_with_the_focus(visit: Open, ben: User) -> None:
     pairs(ben, 2)
     page = visit(ben, PAIR, viewport={"width": 390, "height": 300})
