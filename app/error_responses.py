@@ -93,6 +93,8 @@ def ask_to_sign_in(request: Request) -> Response:
 def answer_bad_request(request: Request, error: Exception) -> Response:
     """FastAPI's own findings in the words and the shape of ours."""
     assert isinstance(error, RequestValidationError)
+    if not request.url.path.startswith(FOR_PROGRAMS) and any(one["loc"][0] == "path" for one in error.errors()):
+        return answer_mistake(request, NotFound(_("there is no such page")))
     found = [
         {"field": ".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]), "message": one["msg"]}
         for one in error.errors()[:MOST_ERRORS]

@@ -8,6 +8,7 @@ A word said once after a redirect ("Ben is in") travels in a short-lived cookie,
 
 import hashlib
 import math
+import re
 from collections.abc import MutableMapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -112,6 +113,11 @@ def size(n_bytes: float) -> str:
     return words.replace(" ", "\u00a0")
 
 
+def coded(words: str) -> Markup:
+    """What stands in backticks is something to type, and looks so."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(words))))  # noqa: S704 -- escaped before
+
+
 def flags(attributes: dict[str, object]) -> Markup:
     """Attributes of a tag: none for None, False and undefined, a bare name for True; `hx_post` means `hx-post`."""
     said = []
@@ -206,7 +212,7 @@ def _environment() -> Environment:
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     env.newstyle_gettext = True  # type: ignore[attr-defined]  # of the extension: what is filled in is named
-    shown = (markdown, conversation, are_alike, ago, exactly, span, number, percent, size, flags)
+    shown = (markdown, conversation, are_alike, ago, exactly, span, number, percent, size, coded, flags)
     env.filters |= {one.__name__: one for one in shown}
     # For words that are no constants: what others wrote is neither markup nor a format.
     env.filters["translated"] = gettext

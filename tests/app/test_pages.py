@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from app.pages import ago, asset, environment, flags, number, percent, size, span
+from app.pages import ago, asset, coded, environment, flags, number, percent, size, span
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,10 @@ def test_attributes_are_escaped_and_left_out_when_there_is_nothing_to_say() -> N
     assert said == ' hx-post="/a&#34;b" required min="0"'
 
 
+def test_what_is_to_be_typed_looks_so_and_nothing_in_it_is_markup() -> None:
+    assert coded("Run `tiebreak <b>`.") == "Run <code>tiebreak &lt;b&gt;</code>."
+
+
 def test_every_template_compiles() -> None:
     for name in environment.list_templates():
         environment.get_template(name)
@@ -44,6 +48,15 @@ def test_a_missing_page_is_calm_and_says_where_to_go(ben_browser: TestClient) ->
     assert answer.status_code == 404
     assert "There is no such page." in answer.text
     assert 'href="/"' in answer.text
+
+
+def test_an_address_that_names_nothing_is_a_missing_page_and_a_wrong_value_is_said_once(
+    ada_browser: TestClient,
+) -> None:
+    missing = ada_browser.get("/runs/words")
+    assert (missing.status_code, "There is no such page." in missing.text) == (404, True)
+    wrong = ada_browser.get("/audit?after=words")
+    assert (wrong.status_code, wrong.text.count("valid integer")) == (422, 1)
 
 
 def test_a_file_asked_for_by_its_content_is_kept_for_good(nobody: TestClient) -> None:
