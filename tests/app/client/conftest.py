@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from app import db
-from app.client import Client
+from app.client import Client, connection, runs
 from app.models import User
 from app.people import service as people
 
@@ -15,6 +15,13 @@ EVERYTHING = ("judge", "import", "export", "train", "read", "admin")
 def token_of(user: User, *scopes: str) -> str:
     with db.work_unit() as session:
         return people.make_token(session, user, scopes or EVERYTHING)
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between tries, and between looks at a run. What a server tells to wait is waited for."""
+    monkeypatch.setattr(connection, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(runs, "POLL_S", 0.01)
 
 
 @pytest.fixture
