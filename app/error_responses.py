@@ -2,7 +2,9 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import psycopg
@@ -95,13 +97,21 @@ def answer_bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if not request.url.path.startswith(FOR_PROGRAMS) and any(one["loc"][0] == "path" for one in error.errors()):
         return answer_mistake(request, NotFound(_("there is no such page")))
-    found = [
-        {"field": ".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]), "message": one["msg"]}
-        for one in error.errors()[:MOST_ERRORS]
-    ]
+    found = [_finding(one) for one in error.errors()[:MOST_ERRORS]]
     first = found[0]
     words = f"{first['field']}: {first['message']}"
     return answer_mistake(request, BadInput(words, field=str(first["field"]), errors=found))
+
+
+def _finding(one: Mapping[str, Any]) -> dict[str, object]:
+    """One of them. What is wrong with a body as a whole is found as if it were that of a field, or without a word of what to send."""
+    if one["type"] == "json_invalid":
+        what = one.get("ctx", {}).get("error", one["msg"])
+        where = f", at character {one['loc'][1]}" if len(one["loc"]) > 1 else ""
+        return {"field": "body", "message": f"this is not JSON: {what}{where}"}
+    if one["loc"] == ("body",):
+        return {"field": "body", "message": f"{one['msg']}; send JSON, with Content-Type: application/json"}
+    return {"field": ".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]), "message": one["msg"]}
 
 
 def answer_http_error(request: Request, error: Exception) -> Response:

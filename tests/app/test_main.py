@@ -45,6 +45,26 @@ def test_what_is_called_as_an_import_is_none(ada_api: TestClient, method: str, p
     assert f"{LARGEST_BODY >> 20} MiB" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/projects", "/api/v1/assignments/1/judgment"])
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        ('{"slug": "a', "application/json", "body: this is not JSON: "),
+        ('["words"]', "application/json", "; send JSON, with Content-Type: application/json"),
+        ("", "application/json", "body: "),
+        ("slug=words", "application/x-www-form-urlencoded", "body: "),
+    ],
+)
+def test_what_is_wrong_with_a_body_as_a_whole_is_said_of_the_body(
+    ada_api: TestClient, path: str, body: str, kind: str, words: str
+):
+    answer = ada_api.post(path, content=body, headers={"Content-Type": kind, "Idempotency-Key": "one"})
+    told = answer.json()
+    assert (answer.status_code, told["field"]) == (422, "body")
+    assert words in told["detail"]
+    assert "JSON" in told["detail"]
+
+
 def test_a_page_that_is_not_there_says_so(nobody: TestClient, database: Engine):
     assert nobody.get("/nowhere").status_code == 404
     answer = nobody.get("/api/v1/nowhere")
