@@ -12,7 +12,7 @@ from app.db import SessionDep
 from app.errors import BadInput, Mistake
 from app.forms import RowNumber
 from app.language import gettext as _
-from app.pages import Page, go_to, render, shown_once
+from app.pages import Page, address_of_site, go_to, render, shown_once
 from app.people import queries, service
 from app.settings import get_settings
 
@@ -32,6 +32,7 @@ class TokensPage(Page):
     usual_rate: int = 0
     mistake: Mistake | None = None
     secret: str = ""
+    address: str = ""
 
 
 def tokens_page(session: SessionDep, person: Person, **shown: Any) -> TokensPage:
@@ -80,7 +81,8 @@ def make_token(
         page = tokens_page(session, person, mistake=mistake, chosen=asked, bound_to=bounds, **typed)
         return render(request, "people/tokens.html", page, status=422)
     session.flush()  # the list below is read in this transaction
-    return shown_once(render(request, "people/tokens.html", tokens_page(session, person, secret=secret)))
+    page = tokens_page(session, person, secret=secret, address=address_of_site(request))
+    return shown_once(render(request, "people/tokens.html", page))
 
 
 @router.post("/tokens/{token_id}/revoke")

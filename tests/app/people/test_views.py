@@ -7,6 +7,7 @@ from sqlalchemy import select
 from app import db
 from app.models import ApiToken, Membership, User
 from app.people.entrance import own_path
+from app.settings import get_settings
 from tests.conftest import client, token_client
 from tests.unjudged import open_project
 
@@ -171,3 +172,11 @@ def test_a_token_is_revoked_by_its_owner_alone(
     assert program.get("/api/v1/projects").status_code == 200
     assert ben_browser.post(f"/tokens/{token_id}/revoke").status_code == 303
     assert program.get("/api/v1/projects").status_code == 401
+
+
+def test_a_new_token_is_shown_with_the_address_that_people_open(
+    ben_browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get_settings(), "public_url", "https://tiebreak.example.org/")
+    shown = ben_browser.post("/tokens", data={"scopes": ["read"]}).text
+    assert " https://tiebreak.example.org/api/v1/projects</code>" in shown
