@@ -2,31 +2,24 @@
 
 A file travels in parts. When the process that sends it is killed, S3 keeps what has arrived for whoever might go on, which nobody
 does. So once an hour the sweep ends those below this place's own folders that were begun more than a day ago; files that are whole
-are never touched. `obstore` knows no such requests, so these are signed here (AWS Signature Version 4), with the keys in
-AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Where a machine has its keys from elsewhere, the bucket's lifecycle rule must do.
+are never touched. `obstore` knows no such requests: these are made by `botocore`, which finds the same keys in the same places.
 """
 
-import hashlib
-import hmac
-import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote, urlsplit
-from xml.etree import ElementTree as ET
+from typing import Any
 
-import httpx
-import obstore
 from sqlalchemy.orm import Session
 
+from app.settings import get_settings
 from app.storage import S3, storage
 
 OLD = timedelta(days=1)
 EVERY_S = 3600.0
 FOLDERS = ("checkpoints/", "datasets/", "kept/", "references/")
-_NAME = "x"
-_NOTHING = hashlib.sha256(b"").hexdigest()
 
 
 @dataclass
@@ -40,86 +33,46 @@ rounds = Rounds()
 
 
 def end_old_uploads(session: Session) -> int:
-    """For the sweep: how many were ended. Raises httpx.HTTPError when S3 refuses, and tries again in an hour."""
+    """For the sweep: how many were ended. Raises botocore's errors when S3 refuses, and tries again in an hour."""
     del session  # S3 alone knows of them
     store = storage()
-    if not isinstance(store, S3) or not os.environ.get("AWS_ACCESS_KEY_ID") or time.monotonic() < rounds.next_at:
+    if not isinstance(store, S3) or time.monotonic() < rounds.next_at:
         return 0
     rounds.next_at = time.monotonic() + EVERY_S
     return end_uploads(store, begun_before=datetime.now(UTC) - OLD)
 
 
 def end_uploads(store: S3, *, begun_before: datetime) -> int:
-    bucket = Bucket.of(store)
-    with httpx.Client(timeout=30) as client:
-        old = [one for one in _uploads(client, bucket) if one.begun_at < begun_before]
+    with closing(_client(store)) as client:
+        old = [one for one in _uploads(client, store) if one["Initiated"] < begun_before]
         for one in old:
-            told = client.send(bucket.request("DELETE", f"/{one.key}", {"uploadId": one.id}))
-            if told.status_code != httpx.codes.NOT_FOUND:  # it has ended meanwhile
-                told.raise_for_status()
+            try:
+                client.abort_multipart_upload(Bucket=_bucket(store), Key=one["Key"], UploadId=one["UploadId"])
+            except client.exceptions.NoSuchUpload:  # it has ended meanwhile
+                continue
     return len(old)
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    key: str
-    id: str
-    begun_at: datetime
-
-
-def _uploads(client: httpx.Client, bucket: "Bucket") -> Iterator[Upload]:
+def _uploads(client: Any, store: S3) -> Iterator[dict[str, Any]]:
     """Those below our own folders: a bucket without a prefix may hold the files of others."""
-    asked = {"uploads": "", "prefix": bucket.prefix}
-    while True:
-        told = ET.fromstring(client.send(bucket.request("GET", "", asked)).raise_for_status().content)  # noqa: S314 -- our own S3
-        for one in told.iterfind("{*}Upload"):
-            key, name, begun = (one.findtext(f"{{*}}{word}", "") for word in ("Key", "UploadId", "Initiated"))
-            if key.removeprefix(bucket.prefix).startswith(FOLDERS):
-                yield Upload(key, name, datetime.fromisoformat(begun))
-        if told.findtext("{*}IsTruncated") != "true":
-            return
-        for word, marker in (("NextKeyMarker", "key-marker"), ("NextUploadIdMarker", "upload-id-marker")):
-            asked[marker] = told.findtext(f"{{*}}{word}", "")
+    prefix = f"{store.store.prefix}/" if store.store.prefix else ""
+    for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=_bucket(store), Prefix=prefix):
+        for one in page.get("Uploads", ()):
+            if one["Key"].removeprefix(prefix).startswith(FOLDERS):
+                yield one
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """Where `obstore` finds it, and the prefix of ours within it, with a slash at its end if there is one."""
+def _bucket(store: S3) -> str:
+    return str(store.store.config["bucket"])
 
-    address: str
-    region: str
-    prefix: str
 
-    @classmethod
-    def of(cls, store: S3) -> "Bucket":
-        """By a link that `obstore` signs, which knows of every variable that says where S3 is."""
-        prefix = f"{store.store.prefix}/" if store.store.prefix else ""
-        link = httpx.URL(obstore.sign(store.store, "GET", _NAME, expires_in=timedelta(minutes=1)))
-        region = link.params["X-Amz-Credential"].split("/")[2]
-        return cls(str(link.copy_with(query=None)).removesuffix(f"/{quote(prefix)}{_NAME}"), region, prefix)
+def _client(store: S3) -> Any:
+    """Of the server that `obstore` asks, with the bucket's name in the path as there."""
+    from botocore.config import Config  # noqa: PLC0415 -- its 20 MB are for the process that sweeps, and for places in S3
+    from botocore.session import get_session  # noqa: PLC0415 -- as above
 
-    def request(self, method: str, path: str, asked: Mapping[str, str]) -> httpx.Request:
-        """A request without a body, signed for the next minutes."""
-        url, now = f"{self.address}{quote(path)}", datetime.now(UTC)
-        query = "&".join(f"{quote(name, safe='')}={quote(asked[name], safe='')}" for name in sorted(asked))
-        headers = {
-            "host": urlsplit(url).netloc,
-            "x-amz-content-sha256": _NOTHING,
-            "x-amz-date": now.strftime("%Y%m%dT%H%M%SZ"),
-        }
-        if token := os.environ.get("AWS_SESSION_TOKEN"):
-            headers["x-amz-security-token"] = token
-        lines = [method, urlsplit(url).path, query, *(f"{name}:{value}" for name, value in headers.items())]
-        names = ";".join(headers)
-        scope = f"{now:%Y%m%d}/{self.region}/s3/aws4_request"
-        canonical = hashlib.sha256("\n".join([*lines, "", names, _NOTHING]).encode()).hexdigest()
-        to_sign = "\n".join(["AWS4-HMAC-SHA256", headers["x-amz-date"], scope, canonical])
-        key = b"AWS4" + os.environ["AWS_SECRET_ACCESS_KEY"].encode()
-        for part in scope.split("/"):
-            key = hmac.digest(key, part.encode(), "sha256")
-        signature = hmac.new(key, to_sign.encode(), "sha256").hexdigest()
-        credential = f"{os.environ['AWS_ACCESS_KEY_ID']}/{scope}"
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
-        )
-        return httpx.Request(method, f"{url}?{query}", headers=headers)
+    once = Config(
+        s3={"addressing_style": "path"}, connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 2}
+    )
+    endpoint, region = get_settings().s3_endpoint or None, store.store.config.get("region")
+    return get_session().create_client("s3", endpoint_url=endpoint, region_name=region, config=once)

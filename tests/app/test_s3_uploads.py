@@ -7,16 +7,11 @@ from pathlib import Path
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-import httpx
 import pytest
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from moto.server import ThreadedMotoServer
 from sqlalchemy import Engine
 
 from app import jobs, s3_uploads, storage
-from app.s3_uploads import Bucket
 from app.settings import get_settings
 from app.storage import S3
 
@@ -77,20 +72,6 @@ def test_one_that_may_still_be_under_way_is_left_alone(address: str):
     assert len(begun(address)) == 1
     assert s3_uploads.end_uploads(store, begun_before=datetime.now(UTC) - timedelta(days=1)) == 1
     assert begun(address) == []
-
-
-@pytest.mark.parametrize("token", ["", "a/session+token="])
-def test_requests_are_signed_as_amazons_own_library_signs_them(monkeypatch: pytest.MonkeyPatch, token: str):
-    for name, value in (KEYS | {"AWS_SESSION_TOKEN": token}).items():
-        monkeypatch.setenv(name, value)
-    bucket = Bucket("https://s3.eu-west-1.amazonaws.com/shelf", "eu-west-1", "our files/")
-    ours = bucket.request("DELETE", "/our files/kept/é+&~.x", {"uploadId": "a/b+c=", "prefix": "a b"})
-    theirs = AWSRequest("DELETE", str(ours.url), headers={k: v for k, v in ours.headers.items() if k[:2] == "x-"})
-    theirs.context["timestamp"] = ours.headers["x-amz-date"]
-    auth = S3SigV4Auth(Credentials("ours", "ours/too+", token or None), "s3", "eu-west-1")
-    signature = auth.signature(auth.string_to_sign(theirs, auth.canonical_request(theirs)), theirs)
-    assert ours.headers["authorization"].endswith(f"Signature={signature}")
-    assert httpx.URL(str(ours.url)) == ours.url
 
 
 def test_a_folder_has_none(database: Engine, monkeypatch: pytest.MonkeyPatch):

@@ -177,6 +177,11 @@ def test_a_token_is_revoked_by_its_owner_alone(
 def test_a_new_token_is_shown_with_the_address_that_people_open(
     ben_browser: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(get_settings(), "public_url", "https://tiebreak.example.org/")
-    shown = ben_browser.post("/tokens", data={"scopes": ["read"]}).text
+    monkeypatch.setenv("PUBLIC_URL", "https://tiebreak.example.org/")
+    get_settings.cache_clear()
+    shown = ben_browser.post(
+        "/tokens", data={"scopes": ["read"]}, headers={"origin": "https://tiebreak.example.org"}
+    ).text
+    monkeypatch.undo()
+    get_settings.cache_clear()
     assert " https://tiebreak.example.org/api/v1/projects</code>" in shown
