@@ -47,6 +47,7 @@ Note = tuple[LiteralString, Mapping[str, Any]]
 Unit = Session | Pipeline
 _AFTERWARDS = "afterwards"
 _ONCE_COMMITTED = "once_committed"
+_LENT = "lent"
 _WIRE = "wire"
 _log = logging.getLogger(__name__)
 QUICK_POOL = 3  # and that many wait for the database at once in each process (`app/direct.py`)
@@ -108,7 +109,11 @@ def _replace_what_was_ended(
 
     Looking is one system call (1 µs), where `pool_pre_ping` would send a statement and wait for it before every request.
     """
-    del record, proxy
+    del proxy
+    if not record.info.setdefault(_LENT, False):
+        # Opened a moment ago. Should it have ended since, its statement says so (503): a third one is not opened (500).
+        record.info[_LENT] = True
+        return
     looking = selecting.poll()
     looking.register(connection.fileno(), selecting.POLLIN)
     if looking.poll(0):

@@ -27,7 +27,7 @@ from tests.serving import served
 pytestmark = pytest.mark.slow
 PROGRAMS = 12
 JUDGMENTS = 60
-EVERY = 30
+EVERY = 6
 """After so many more judgments that were acknowledged, two connections are ended: as often on every machine, however quick."""
 # Both are in the middle of something, in the pool of key presses or in the other one.
 END_TWO = """
