@@ -5,6 +5,7 @@ for: one trip to the thread pool, and no second look at an answer that came out 
 """
 
 from collections.abc import Generator
+from contextlib import closing
 from functools import lru_cache
 from threading import BoundedSemaphore
 from typing import Annotated, Any
@@ -170,15 +171,12 @@ class Lines(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not places().acquire(blocking=False):
-            busy = Away(
-                _("as many exports as this server sends at once are on their way; please try again in a moment")
-            )
-            busy.retry_after_s = WAIT_FOR_A_PLACE_S
-            raise busy
+            words = _("as many exports as this server sends at once are on their way; please try again in a moment")
+            raise Away(words, retry_after_s=WAIT_FOR_A_PLACE_S)
         try:
-            await super().__call__(scope, receive, send)
+            with closing(self._lines):
+                await super().__call__(scope, receive, send)
         finally:
-            self._lines.close()
             places().release()
 
 

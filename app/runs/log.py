@@ -2,6 +2,7 @@
 
 from datetime import UTC
 from itertools import groupby
+from operator import attrgetter
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,9 +18,10 @@ def log_of(session: Session, run: Run, *, lines: int | None = None) -> str:
     told = end.splitlines(keepends=True)
     if lines is not None and len(told) >= lines:
         return "".join(told[-lines:])
-    found = select(RunLog).where(RunLog.run_id == run.id).order_by(RunLog.fence, RunLog.place)
+    piece = (RunLog.fence, RunLog.attempt, RunLog.owner, RunLog.created_at, RunLog.words)
+    found = select(*piece).where(RunLog.run_id == run.id).order_by(RunLog.fence, RunLog.place)
     parts, n = [], 0
-    for _, pieces in groupby(session.scalars(found), key=lambda piece: piece.fence):
+    for _, pieces in groupby(session.execute(found), key=attrgetter("fence")):
         first, *others = pieces
         words = "".join(piece.words for piece in (first, *others))
         n += len(words)

@@ -6,6 +6,7 @@ from time import sleep
 from types import SimpleNamespace
 
 import pytest
+from argon2 import Type, extract_parameters
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
@@ -30,6 +31,13 @@ def test_it_stores_the_hash_of_a_cookie_not_the_cookie(ada_browser: TestClient, 
         stored = session.scalars(select(BrowserSession)).one()
     assert stored.token_hash == access.hashed(secret)
     assert secret.encode() not in stored.token_hash
+
+
+def test_a_password_is_as_slow_to_try_as_rfc_9106_asks_whether_or_not_its_address_is_known():
+    """Its second recommendation. The people of the tests come in by hashes with next to no work in them, which is for tests alone."""
+    work = extract_parameters(access.hash_password("ada-password"))
+    assert (work.type, work.memory_cost, work.time_cost, work.parallelism) == (Type.ID, 64 * 1024, 3, 4)
+    assert extract_parameters(access._NOBODY) == work
 
 
 def test_a_session_ends_when_its_time_is_over(ada_browser: TestClient, database: Engine):

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Generator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from typing import Any
 from uuid import uuid4
 
@@ -342,7 +342,9 @@ def test_slow_readers_leave_connections_to_others(ben: User, ada_api: TestClient
         places().acquire()
 
 
-def test_a_stream_ends_when_its_reader_goes_away():
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_stream_ends_and_gives_its_place_back_when_its_reader_goes_away(breaks: bool):
+    """Also where it cannot be closed, as when the database went away as well."""
     ended = []
 
     def endless() -> Generator[bytes]:
@@ -351,6 +353,8 @@ def test_a_stream_ends_when_its_reader_goes_away():
                 yield b"{}\n"
         finally:
             ended.append(True)
+            if breaks:
+                raise ConnectionError
 
     async def receive() -> Message:
         return {"type": "http.disconnect"}
@@ -359,7 +363,16 @@ def test_a_stream_ends_when_its_reader_goes_away():
         if message["type"] == "http.response.body":
             raise OSError
 
-    lines = endless()
-    with suppress(ClientDisconnect):
+    before, lines = free_places(), endless()
+    with pytest.raises(ConnectionError if breaks else ClientDisconnect):
         asyncio.run(Lines(lines)({"type": "http", "asgi": {"spec_version": "2.4"}}, receive, send))
     assert ended
+    assert free_places() == before
+
+
+def free_places() -> int:
+    n = 0
+    while places().acquire(blocking=False):
+        n += 1
+    places().release(n)
+    return n

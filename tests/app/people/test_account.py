@@ -57,7 +57,7 @@ def test_an_old_password_that_is_being_looked_at_while_it_is_changed_does_nothin
             gate.enter_context(access._few_at_once)
         answer = thread.submit(ben_browser.post, way, data=form)
         while not value("SELECT count(*) FROM sign_in_attempt WHERE until > now()"):
-            pass  # once it is counted, their row has been read
+            assert not answer.done()  # once it is counted, their row has been read
         with db.work_unit() as session:
             people.set_password(session, "ben@example.org")
         gate.close()
