@@ -67,6 +67,13 @@ class Ending(Enum):
     LOST = auto()
 
 
+STOPPED_BY = {
+    Ending.CANCELLED: "the run was cancelled",
+    Ending.SHUTDOWN: "the worker shut down: the run goes back to the queue",
+}
+"""What the log ends with, which would break off otherwise."""
+
+
 class Lifeline:
     """A pipe whose writing end only a worker's main process holds: it breaks when that one shuts down or dies."""
 
@@ -118,10 +125,13 @@ def supervise(
     _log.info("run %s, attempt %s: process %s, log in %s", run_id, held.attempt, trainer.pid, log)
     watcher = Watcher(held, log, copy, trainer.pid, environment)
     with mirrored(held, log):
+        ending = Ending.LOST
         try:
             ending = _watch(trainer, held, lifeline, watcher)
         finally:
             status = end(trainer, scratch, log)
+            if ending in STOPPED_BY and (status < 0 or status == exits.STOPPED):
+                _add(log, STOPPED_BY[ending])
             watcher.last()
         _log.info("run %s, attempt %s: ended %s with status %s", run_id, held.attempt, ending.name, status)
         try:
@@ -166,9 +176,13 @@ def end(trainer: subprocess.Popen[bytes], scratch: Path, log: Path) -> int:
     status = trainer.wait()
     shutil.rmtree(scratch, ignore_errors=True)
     if status < 0:
-        with suppress(OSError), log.open("a") as words:
-            words.write(f"{time.strftime('%H:%M:%S')} the trainer was ended by {signal.Signals(-status).name}\n")
+        _add(log, f"the trainer was ended by {signal.Signals(-status).name}")
     return status
+
+
+def _add(log: Path, words: str) -> None:
+    with suppress(OSError), log.open("a") as file:
+        file.write(f"{time.strftime('%H:%M:%S')} {words}\n")
 
 
 def _watch(trainer: subprocess.Popen[bytes], held: Claim, lifeline: Lifeline, watcher: Watcher) -> Ending:

@@ -21,7 +21,7 @@ from app.checkpoints.queries import (
 from app.db import SessionDep
 from app.download_counts import count
 from app.downloads import download, listed
-from app.forms import LARGEST_ID
+from app.forms import LARGEST_ID, RowNumber
 from app.keyset import Named, Paging
 from app.models import CheckpointAlias
 
@@ -100,14 +100,14 @@ def list_checkpoints(
 
 
 @router.get("/checkpoints/{checkpoint_id}")
-def show_checkpoint(checkpoint_id: int, person: MayReadAll, session: SessionDep) -> CheckpointAnswer:
+def show_checkpoint(checkpoint_id: RowNumber, person: MayReadAll, session: SessionDep) -> CheckpointAnswer:
     """Show a published model with what it measured, its files and their SHA-256."""
     found = lineage(session, person, checkpoint_id)
     return answer(found, aliases_of(session, [found.checkpoint]).get(found.checkpoint.id, ()))
 
 
 @router.delete("/checkpoints/{checkpoint_id}", status_code=204)
-def delete_checkpoint(checkpoint_id: int, person: MayTrain, session: SessionDep) -> None:
+def delete_checkpoint(checkpoint_id: RowNumber, person: MayTrain, session: SessionDep) -> None:
     """Delete a published model, unless something needs it: an alias, a run that is not over, a checkpoint made from it. Its version stays taken."""
     deletion.delete(session, person, checkpoint_by_id(session, person, checkpoint_id))
 
@@ -115,7 +115,7 @@ def delete_checkpoint(checkpoint_id: int, person: MayTrain, session: SessionDep)
 @router.head("/checkpoints/{checkpoint_id}/files/{path:path}", response_class=Response, include_in_schema=False)
 @router.get("/checkpoints/{checkpoint_id}/files/{path:path}", response_class=Response)
 def checkpoint_file(
-    checkpoint_id: int, path: str, person: MayReadAll, session: SessionDep, request: Request
+    checkpoint_id: RowNumber, path: str, person: MayReadAll, session: SessionDep, request: Request
 ) -> Response:
     """Download a file of a published model. Its `ETag` is its SHA-256, and `Range` goes on where a download broke."""
     checkpoint = there(checkpoint_by_id(session, person, checkpoint_id))

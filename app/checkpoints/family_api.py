@@ -7,6 +7,7 @@ from app.access import MayReadAll
 from app.checkpoints.family import family
 from app.checkpoints.queries import lineage
 from app.db import SessionDep
+from app.forms import RowNumber
 from app.models import Checkpoint, Dataset
 
 router = APIRouter(tags=["checkpoints"])
@@ -49,7 +50,7 @@ def _version(one: Checkpoint | Dataset) -> VersionAnswer:
 
 
 @router.get("/checkpoints/{checkpoint_id}/family")
-def show_family(checkpoint_id: int, person: MayReadAll, session: SessionDep) -> FamilyAnswer:
+def show_family(checkpoint_id: RowNumber, person: MayReadAll, session: SessionDep) -> FamilyAnswer:
     """Show what a published model was made from, what was made from it, and what it wrote that people judge.
 
     What lies beyond the bounds of a token is left out.

@@ -15,6 +15,7 @@ from app.datasets.service import freeze
 from app.db import SessionDep
 from app.download_counts import count
 from app.downloads import download, listed
+from app.forms import RowNumber
 from app.idempotency import once
 from app.keyset import Named, Paging
 from app.models import Dataset
@@ -96,7 +97,7 @@ def list_datasets(person: MayReadData, session: SessionDep, paging: Paging, name
 
 
 @router.get("/datasets/{dataset_id}")
-def show_dataset(dataset_id: int, person: MayReadData, session: SessionDep) -> DatasetAnswer:
+def show_dataset(dataset_id: RowNumber, person: MayReadData, session: SessionDep) -> DatasetAnswer:
     """Show a frozen version with its settings, counts and files."""
     dataset, project = dataset_for(session, person, dataset_id)
     return answer(dataset, project.slug)
@@ -104,7 +105,9 @@ def show_dataset(dataset_id: int, person: MayReadData, session: SessionDep) -> D
 
 @router.head("/datasets/{dataset_id}/files/{path:path}", response_class=Response, include_in_schema=False)
 @router.get("/datasets/{dataset_id}/files/{path:path}", response_class=Response)
-def dataset_file(dataset_id: int, path: str, person: MayReadData, session: SessionDep, request: Request) -> Response:
+def dataset_file(
+    dataset_id: RowNumber, path: str, person: MayReadData, session: SessionDep, request: Request
+) -> Response:
     """Download a file of a frozen version, with `ETag` and `Range`."""
     dataset, _ = dataset_for(session, person, dataset_id)
     name = f"{dataset.name}-v{dataset.version}-{path}"

@@ -16,7 +16,7 @@ from app.datasets.service import freeze
 from app.db import SessionDep
 from app.download_counts import downloads
 from app.errors import Mistake
-from app.forms import Lists, Typed, last
+from app.forms import Lists, RowNumber, Typed, last
 from app.keyset import After, Limit, cut
 from app.language import gettext as _
 from app.models import Dataset, Project, Run
@@ -119,7 +119,7 @@ def previewed(session: SessionDep, person: Person, typed: Typed) -> tuple[Previe
 
 
 @router.get("/datasets/{dataset_id}")
-def dataset(dataset_id: int, request: Request, session: SessionDep, person: Manager) -> Response:
+def dataset(dataset_id: RowNumber, request: Request, session: SessionDep, person: Manager) -> Response:
     found, project = dataset_for(session, person, dataset_id)
     page = DatasetPage(
         person=person,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.access import MayReadAll, MayTrain
 from app.datasets.queries import dataset_asked_for
 from app.db import SessionDep
+from app.forms import RowNumber
 from app.idempotency import once
 from app.keyset import Paging, cut, link_next
 from app.models import RunMirror
@@ -182,7 +183,7 @@ def list_runs(
 
 
 @router.get("/runs/{run_id}")
-def show_run(run_id: int, person: MayReadAll, session: SessionDep) -> RunAnswer:
+def show_run(run_id: RowNumber, person: MayReadAll, session: SessionDep) -> RunAnswer:
     """Show a run with what it waits for, what looks wrong with it, and where it is mirrored to."""
     listed = listed_run(session, person, run_id)
     run = listed.run
@@ -191,7 +192,7 @@ def show_run(run_id: int, person: MayReadAll, session: SessionDep) -> RunAnswer:
 
 
 @router.patch("/runs/{run_id}", operation_id="label_run")
-def label(run_id: int, given: Labels, person: MayTrain, session: SessionDep) -> RunAnswer:
+def label(run_id: RowNumber, given: Labels, person: MayTrain, session: SessionDep) -> RunAnswer:
     """Give a run tags and a note to find it by."""
     run = label_run(session, person, run_by_id(session, person, run_id), tags=given.tags, note=given.note)
     return answer(listed_run(session, person, run.id))
@@ -199,7 +200,7 @@ def label(run_id: int, given: Labels, person: MayTrain, session: SessionDep) -> 
 
 @router.get("/runs/{run_id}/metrics")
 def run_metrics(
-    run_id: int,
+    run_id: RowNumber,
     person: MayReadAll,
     session: SessionDep,
     request: Request,

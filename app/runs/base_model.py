@@ -130,6 +130,6 @@ def _missing(base_model: str) -> str:
             "There is no starter model yet. Train it with the command `tiebreak starter`, or choose another base model."
         )
     return (
-        f"There is no checkpoint “{base_model}”. The checkpoints page lists those that are there; a model of the hub has "
-        "the form org/name."
+        f"There is no checkpoint “{base_model}”. The checkpoints page lists those that are there; a local folder is named by "
+        "its whole path, as in /models/name, and a model of the hub as org/name."
     )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.access import MayReadAll, MayTrain
 from app.datasets.queries import dataset_asked_for
 from app.db import SessionDep
+from app.forms import RowNumber
 from app.idempotency import once
 from app.models import Dataset, Preflight, Run
 from app.runs.api import Priority, RunAnswer, RunOrder
@@ -119,7 +120,7 @@ def preflight(given: PlannedRun, person: MayTrain, session: SessionDep, response
 
 
 @router.get("/runs/preflight/{preflight_id}")
-def show_preflight(preflight_id: int, person: MayReadAll, session: SessionDep) -> PreflightAnswer:
+def show_preflight(preflight_id: RowNumber, person: MayReadAll, session: SessionDep) -> PreflightAnswer:
     """Show what became of a question to a trainer; kept for a week."""
     asked = preflight_by_id(session, person, preflight_id)
     return told(asked, session.get_one(Dataset, asked.dataset_id))
@@ -146,7 +147,9 @@ def sweep(given: SweepOrder, person: MayTrain, session: SessionDep) -> list[RunA
 
 @router.post("/runs/{run_id}/again", status_code=202)
 @once
-def order_again(run_id: int, given: RunChanges, person: MayTrain, session: SessionDep, response: Response) -> RunAnswer:
+def order_again(
+    run_id: RowNumber, given: RunChanges, person: MayTrain, session: SessionDep, response: Response
+) -> RunAnswer:
     """Queue a run like this one, with changes: the same order through the same checks."""
     like = run_by_id(session, person, run_id)
     dataset = dataset_asked_for(session, person, like.dataset_id if given.dataset is None else given.dataset)
@@ -165,7 +168,7 @@ def order_again(run_id: int, given: RunChanges, person: MayTrain, session: Sessi
 
 
 @router.post("/runs/{run_id}/priority")
-def change_priority(run_id: int, given: NewPriority, person: MayTrain, session: SessionDep) -> RunAnswer:
+def change_priority(run_id: RowNumber, given: NewPriority, person: MayTrain, session: SessionDep) -> RunAnswer:
     """Let a run that waits be taken earlier or later."""
     set_priority(session, person, run_by_id(session, person, run_id), given.priority)
     return run_answer(listed_run(session, person, run_id))

@@ -15,7 +15,7 @@ from app.access import Admin, Person
 from app.datasets.queries import dataset_named, newest_datasets
 from app.db import SessionDep
 from app.errors import BadInput, Mistake, NotFound
-from app.forms import Fields
+from app.forms import Fields, RowNumber
 from app.language import gettext as _
 from app.language import ngettext
 from app.models import Dataset, Preflight, Trainer
@@ -152,7 +152,7 @@ def check_first(request: Request, session: SessionDep, person: Admin, typed: Fie
 
 
 @router.get("/runs/preflight/{preflight_id}")
-def preflight(preflight_id: int, request: Request, session: SessionDep, person: Admin) -> Response:
+def preflight(preflight_id: RowNumber, request: Request, session: SessionDep, person: Admin) -> Response:
     """Asked for every second until there is an answer."""
     page = PreflightPage(**preflight_page(person, preflight_by_id(session, person, preflight_id)))
     return render(request, "runs/_preflight.html", page)
@@ -196,7 +196,7 @@ def _order(session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
 
 
 @router.post("/runs/{run_id}/priority")
-def change_priority(run_id: int, request: Request, session: SessionDep, person: Admin, typed: Fields) -> Response:
+def change_priority(run_id: RowNumber, request: Request, session: SessionDep, person: Admin, typed: Fields) -> Response:
     """Of a run that waits."""
     set_priority(session, person, run_by_id(session, person, run_id), priority_typed(typed))
     return go_to(request, f"/runs/{run_id}")

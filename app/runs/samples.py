@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.access import Admin, MayReadAll
 from app.charts import Chart, draw
 from app.db import SessionDep
+from app.forms import RowNumber
 from app.keyset import cut, link_next
 from app.language import gettext as _
 from app.models import Run, RunQuestion, RunSample
@@ -161,7 +162,7 @@ def _scores(question: Mapping[str, Any], found: Mapping[int, Mapping[str, Any]],
 
 @router.get("/runs/{run_id}/samples")
 def samples(
-    run_id: int,
+    run_id: RowNumber,
     request: Request,
     session: SessionDep,
     person: Admin,
@@ -204,7 +205,7 @@ class StepAnswer(BaseModel):
 
 @api.get("/runs/{run_id}/samples")
 def run_samples(
-    run_id: int,
+    run_id: RowNumber,
     person: MayReadAll,
     session: SessionDep,
     request: Request,

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from app.access import Admin
 from app.db import SessionDep
-from app.forms import Fields
+from app.forms import Fields, RowNumber
 from app.keyset import After, Limit, cut
 from app.language import gettext as _
 from app.models import Trainer
@@ -52,7 +52,7 @@ def runs(
 
 
 @router.post("/runs/{run_id}/labels")
-def labels(run_id: int, request: Request, session: SessionDep, person: Admin, typed: Fields) -> Response:
+def labels(run_id: RowNumber, request: Request, session: SessionDep, person: Admin, typed: Fields) -> Response:
     """Tags are separated by commas."""
     tags = comma_separated(typed.get("tags", ""))
     label_run(session, person, run_by_id(session, person, run_id), tags=tags, note=typed.get("note", ""))

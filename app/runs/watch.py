@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.access import Admin, Person
 from app.charts import Chart
 from app.db import SessionDep
+from app.forms import RowNumber
 from app.language import gettext as _
 from app.models import Run, RunMirror, RunWatch, User
 from app.pages import Page, render
@@ -118,13 +119,13 @@ def settings_in_force(session: Session, run: Run) -> list[tuple[str, str]]:
 
 
 @router.get("/runs/{run_id}")
-def run(run_id: int, request: Request, session: SessionDep, person: Admin, look: Looking) -> Response:
+def run(run_id: RowNumber, request: Request, session: SessionDep, person: Admin, look: Looking) -> Response:
     return render(request, "runs/run.html", run_page(session, person, run_id, look))
 
 
 @router.get("/runs/{run_id}/progress")
 def progress(
-    run_id: int,
+    run_id: RowNumber,
     request: Request,
     session: SessionDep,
     person: Admin,

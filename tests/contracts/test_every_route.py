@@ -4,6 +4,7 @@ A new route must be given its line in `ROUTES`; `access.py` has the table in wor
 Idempotency-Key too: `test_every_creation.py`.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -453,6 +454,27 @@ def test_who_is_not_signed_in_is_asked_to(place: Place):
     for name, line in BROWSERS.items():
         answer = ask(nobody, name, line, place)
         assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/sign-in"), name
+
+
+@pytest.mark.parametrize(("lines", "prefix", "status"), [(PROGRAMS, "/api/v1", 422), (BROWSERS, "", 404)])
+def test_a_number_that_no_row_can_have_is_told_in_one_way(
+    lines: dict[str, Line], prefix: str, status: int, place: Place
+):
+    admin = place.people["admin"]
+    caller = token_client(admin, *SCOPES) if prefix else signed_in(admin)
+    asked = 0
+    for name in sorted(lines):
+        path = name.partition(" ")[2]
+        for part in re.findall(r"\{\w+_id\}", path) if name.startswith("GET") else ():
+            known = {"slug": "pairs"} | {f"{kind}_id": number for kind, number in place.numbers.items()}
+            filled = re.sub(
+                r"\{(\w+)[^}]*\}", lambda one, known=known: str(known.get(one[1], 1)), path.replace(part, f"{2**63}")
+            )
+            answer = caller.get(prefix + filled)
+            assert answer.status_code == status, (name, answer.text)
+            assert not prefix or answer.json()["field"] == part.strip("{}"), (name, answer.text)
+            asked += 1
+    assert asked > 10
 
 
 def test_a_form_that_names_the_project_of_others_freezes_nothing(place: Place):

@@ -201,6 +201,7 @@ def test_it_stops_a_trainer_that_a_person_cancels(ada: User) -> None:
     assert (row.state, row.error) == ("cancelled", None)
     assert row.finished_at is not None
     assert doorbell.messages_waiting("train") == 0
+    assert log_of(run_id).endswith(" the run was cancelled\n")
 
 
 def test_it_kills_a_trainer_that_does_not_listen(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,6 +219,7 @@ def test_it_puts_the_run_back_when_its_worker_shuts_down(ada: User) -> None:
         lifeline.let_go()
     assert run_row(run_id, ["state", "attempt"]) == ("queued", 0)
     assert doorbell.messages_waiting("train") == 1
+    assert log_of(run_id).endswith(" the worker shut down: the run goes back to the queue\n")
 
 
 def test_it_kills_its_trainer_when_somebody_else_has_the_run(ada: User) -> None:

@@ -156,7 +156,7 @@ def test_it_starts_from_what_is_there(
     ("method", "base_model", "words"),
     [
         ("dpo", "blank", "Only sft can start from a blank model"),
-        ("dpo", "nothing", "no checkpoint “nothing”"),
+        ("dpo", "nothing", "no checkpoint “nothing”.* a local folder is named by its whole path"),
         ("dpo", "starter@v9", "no checkpoint “starter@v9”"),
         ("dpo", "scores", "is a reward model"),
         ("dpo", "", "neither a checkpoint"),
