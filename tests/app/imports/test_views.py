@@ -103,7 +103,7 @@ def test_it_shows_only_imports_of_the_project(ada_browser: TestClient):
     place = uploaded(ada_browser, gzip.compress(ROWS)).headers["location"]
     assert ada_browser.get(place.replace("words", "other")).status_code == 404
     assert ada_browser.get("/projects/words/imports/999").status_code == 404
-    assert ada_browser.get("/projects/words/imports/0").status_code == 422
+    assert ada_browser.get("/projects/words/imports/0").status_code == 404
 
 
 def test_what_is_wrong_is_said_in_the_language_of_whoever_imports(ada_browser: TestClient):
