@@ -220,7 +220,7 @@ def in_words(problem: BaseException) -> str:
 
 
 def missing(name: str) -> NotFound:
-    return NotFound(f"there is no file {name[:200]!r} in storage")
+    return NotFound(f"there is no file {name[:200]!r} in storage; restore it from a backup")
 
 
 def checked(name: str) -> str:

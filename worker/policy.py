@@ -295,4 +295,8 @@ def merged(model: Model) -> Any:
 
 
 def _first_line(problem: Exception) -> str:
-    return next(iter(str(problem).splitlines()), type(problem).__name__)
+    """With what it announces, where it ends in a colon: a list of what was tried, up to its full stop."""
+    first, *others = str(problem).splitlines() or [type(problem).__name__]
+    while first.rstrip().endswith((":", ",", " or")) and others:
+        first = f"{first.rstrip()} {others.pop(0).strip()}"
+    return first if first.endswith(".") else f"{first.rstrip()}."

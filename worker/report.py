@@ -130,7 +130,7 @@ class Report:
         """
         mine = RunKeep.run_id == self.run_id
         with work_unit() as session:
-            self._write(session, in_vain=0)
+            self._write(session, in_vain=0, step=done)
             self._tell(session)
             best = session.scalar(select(func.max(RunKeep.measured)).where(mine, RunKeep.step != done))
             is_best = measured is not None and (best is None or measured > best)

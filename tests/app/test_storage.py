@@ -88,7 +88,7 @@ def test_it_reads_a_part_across_chunks(storage: Storage, tmp_path: Path):
 @pytest.mark.parametrize("name", ["nothing", "a/nothing", "a", "a/", "a/one/two", "x" * 2000, "é漢 🍋?#%"])
 def test_a_name_without_a_file_is_not_found_before_the_first_chunk(storage: Storage, tmp_path: Path, name: str):
     storage.put("a/one", file(tmp_path, b"data"))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="restore it from a backup"):
         storage.read(name)
     with pytest.raises(NotFound):
         storage.size(name)

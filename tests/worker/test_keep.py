@@ -90,6 +90,7 @@ def test_it_ends_with_the_weights_and_the_curve_of_a_run_that_nobody_disturbed(
         stopped_at(2, patch)
         assert trained(run_id) == exits.STOPPED
     assert [kept.step for kept in keeps(run_id)] == [2, 3]
+    assert the_run(run_id).step == 3  # told with the state, however long ago the last steps were told
     trained(claimed(checkpoint_name="starter"))  # the name means other weights from here on
     torch.manual_seed(99)
     random.seed(99)

@@ -169,6 +169,12 @@ def test_code_that_comes_with_a_model_is_never_executed(tokenizer: Any, tmp_path
     assert not mark.exists()
 
 
+def test_a_folder_without_a_tokenizer_is_told_in_whole_sentences(tokenizer: Any, tmp_path: Path):
+    network("policy", tokenizer).save_pretrained(tmp_path)  # of which the library says a list of what it has tried
+    with pytest.raises(BadInput, match=r"cannot be loaded: .*\w\. It must be a folder"):
+        loaded("policy", tmp_path)
+
+
 def test_pickled_weights_are_refused(tokenizer: Any, tmp_path: Path):
     saved(tmp_path, "policy", tokenizer)
     (tmp_path / "model.safetensors").unlink()
