@@ -2,6 +2,7 @@
 
 Any `transformers` model serves: a folder or a hub name. Code from a hub is never executed (``trust_remote_code=False``) and
 weights come from safetensors alone, since a pickle is code too. Weights are float32, on the CPU and on a GPU; `thrift.py` says in what layers compute.
+A batch is packed where `sharing.py` saw that the model honours that, else padded; both give the same numbers.
 
 There is no second copy of a model for the reference. The reference is the start model, so its log-probabilities are
 computed by the very function that training uses, before the first step, and kept. Models stay in eval mode throughout:
@@ -9,8 +10,6 @@ all that training mode would add is dropout, which would make policy and referen
 
 A reward model is ``AutoModelForSequenceClassification`` with one label, whose score is read at the last token that is not
 the padding's. So the padding's id must differ from the end token's, or the score would be read one token too early.
-
-A batch is packed where `sharing.py` saw that the model honours that, else padded; both give the same numbers.
 
 Shape key: B × T the batch as the body sees it, N = B·T, R responses, M their tokens, D width, V vocabulary.
 """
@@ -245,9 +244,8 @@ def hidden(model: Model, batch: Batch) -> Tensor:
         how = {"attention_mask": batch.attention_BT.long()}
     with computing(model):
         hidden_BTD: Tensor = body_of(model.network)(input_ids=batch.ids_BT, use_cache=False, **how).last_hidden_state
-    return (
-        hidden_BTD.flatten(0, 1) if model.precision == torch.float32 else hidden_BTD.flatten(0, 1).to(model.precision)
-    )
+    hidden_ND = hidden_BTD.flatten(0, 1)
+    return hidden_ND if model.precision == torch.float32 else hidden_ND.to(model.precision)
 
 
 def logp(model: Model, batch: Batch) -> Tensor:
