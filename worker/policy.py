@@ -151,7 +151,7 @@ def load(
         )
     except (OSError, ValueError, RuntimeError) as problem:
         raise BadInput(
-            f"The base model {str(source)!r} cannot be loaded: {_first_line(problem)} It must be a folder or hub name with a "
+            f"The base model {str(source)!r} cannot be loaded: {_first_sentence(problem)} It must be a folder or hub name with a "
             "tokenizer and safetensors weights that transformers knows without extra code.",
             field="base_model",
         ) from problem
@@ -292,9 +292,7 @@ def merged(model: Model) -> Any:
     return four_bit.merged(model.adapted) if is_rounded else model.adapted.merge_and_unload()
 
 
-def _first_line(problem: Exception) -> str:
-    """With what it announces, where it ends in a colon: a list of what was tried, up to its full stop."""
-    first, *others = str(problem).splitlines() or [type(problem).__name__]
-    while first.rstrip().endswith((":", ",", " or")) and others:
-        first = f"{first.rstrip()} {others.pop(0).strip()}"
-    return first if first.endswith(".") else f"{first.rstrip()}."
+def _first_sentence(problem: Exception) -> str:
+    """Over however many lines."""
+    words = " ".join(str(problem).split()) or type(problem).__name__
+    return words.partition(". ")[0][:500].rstrip(".") + "."

@@ -79,13 +79,13 @@ def _named(session: Session, exactly: str) -> Checkpoint | None:
 
 
 def children(session: Session, person: Person, checkpoint: Checkpoint) -> Sequence[Child]:
-    """Newest first."""
+    """Newest first; a run that was extended comes once for each version that it left."""
     rows = session.execute(
         select(Run, Checkpoint)
         .join(Dataset, Dataset.id == Run.dataset_id)
         .outerjoin(Checkpoint, Checkpoint.run_id == Run.id)
         .where(used_by_run(checkpoint), within(person, Dataset.project_id))
-        .order_by(Run.id.desc())
+        .order_by(Run.id.desc(), Checkpoint.version.desc())
         .limit(MOST_SHOWN)
     )
     return [Child(run, _role(run, checkpoint), made) for run, made in rows]

@@ -90,14 +90,20 @@ def test_it_draws_what_it_was_made_from_and_what_was_made_from_it(ada_browser: T
             session, make_run(session, checkpoint_name="second", facts={"started_from": first.exactly})
         )
         facts = {"started_from": second.exactly, "scored_by": first.exactly}
-        third = make_checkpoint(session, make_run(session, checkpoint_name="third", facts=facts))
+        run = make_run(session, checkpoint_name="third", facts=facts)
+        third = make_checkpoint(session, run)
+        longer = make_checkpoint(session, run)  # it was extended
         make_run(session, method="reward", state="failed", facts={"reference": second.exactly})
     page = ada_browser.get(f"/checkpoints/{third.id}").text
     assert page.index(f'href="/checkpoints/{second.id}">second v1</a>') < page.index('href="/checkpoints/1">')
     page = ada_browser.get(f"/checkpoints/{second.id}").text
     made = page[page.index("Made from it") :]
-    assert f'href="/checkpoints/{third.id}">third v1</a>' in made
+    assert made.index(f'href="/checkpoints/{longer.id}">third v2</a>') < made.index(
+        f'href="/checkpoints/{third.id}">third v1</a>'
+    )
+    assert made.count(f'href="/runs/{run.id}"') == 1
     assert "reward 4" in made
+    assert "badge--failed" in made
     assert "keeps near it" in made
     page = ada_browser.get("/checkpoints/1").text
     assert "is scored by it" in page
