@@ -2,11 +2,13 @@
 
 import resource
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import torch
 
-from worker.policy import Model
+if TYPE_CHECKING:  # whoever loads one asks here whether there was no room for it
+    from worker.policy import Model
 
 NUMBER_BYTES = 4
 """Gradients and the optimizer's state are float32, whatever layers compute in."""
@@ -57,10 +59,10 @@ def want_of_memory(device: torch.device) -> str:
     )
 
 
-def weights_bytes(model: Model) -> int:
+def weights_bytes(model: "Model") -> int:
     return sum(weights.numel() * weights.element_size() for weights in model.network.parameters())
 
 
-def learning_numbers(model: Model) -> int:
+def learning_numbers(model: "Model") -> int:
     """Weights that training changes."""
     return sum(weights.numel() for weights in model.trainable())

@@ -32,6 +32,7 @@ from worker import four_bit
 from worker.batches import Batch, EncodedGroup, collate, micro_batches, pack
 from worker.heap import keep_what_is_freed
 from worker.logp import response_logp, token_logp
+from worker.memory import is_out_of_memory
 from worker.processes import body_of, count, reshard, shard
 
 Kind = Literal["policy", "reward"]
@@ -58,8 +59,7 @@ class Model:
     """A network with its tokenizer on its device.
 
     With LoRA, ``adapted`` is the wrapper that can merge the adapters. ``shares_prompts`` says that packed batches are right.
-    ``precision`` is what layers compute in; weights, sums and log-probabilities are float32 in any case. ``halvings`` says how
-    often micro-batches were made half as large because memory had run out.
+    ``precision`` is what layers compute in; everything else is float32. ``halvings`` counts how often memory ran out for a micro-batch.
     """
 
     kind: Kind
@@ -150,6 +150,8 @@ def load(
             source, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **safe, **extra
         )
     except (OSError, ValueError, RuntimeError) as problem:
+        if is_out_of_memory(problem):
+            raise
         raise BadInput(
             f"The base model {str(source)!r} cannot be loaded: {_first_sentence(problem)} It must be a folder or hub name with a "
             "tokenizer and safetensors weights that transformers knows without extra code.",

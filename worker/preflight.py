@@ -30,7 +30,7 @@ from worker.batches import EncodedGroup
 from worker.estimate import Planned, estimate
 from worker.groups import Group
 from worker.lengths import histograms
-from worker.memory import held_bytes, learning_numbers
+from worker.memory import held_bytes, is_out_of_memory, learning_numbers, want_of_memory
 from worker.methods import NO_REFERENCE, find_method, read_settings
 from worker.methods.settings import Training
 from worker.policy import Kind, Model, pick_device, seed_everything
@@ -202,9 +202,11 @@ def answer(asked: Asked, folder: Path, began: float) -> None:
         raise
     except Exception as problem:  # noqa: BLE001 -- a bug of ours or of a library: the person gets its name, the log the rest
         traceback.print_exc()
-        asked.close(
-            "failed", error=f"{type(problem).__name__}: {problem}. This is a fault of the trainer; its log says more."
-        )
+        if is_out_of_memory(problem):
+            asked.close("refused", error=want_of_memory(pick_device()))
+        else:
+            fault = f"{type(problem).__name__}: {problem}. This is a fault of the trainer; its log says more."
+            asked.close("failed", error=fault)
 
 
 if __name__ == "__main__":

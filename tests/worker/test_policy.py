@@ -15,6 +15,7 @@ from tests.small import CPU, TEXTS, beginning_tokenizer, network, small_model
 from worker import policy, starter
 from worker.batches import Batch, EncodedGroup, collate
 from worker.evaluate import measure, reward_figures
+from worker.memory import is_out_of_memory
 from worker.policy import Kind, Model
 
 MEASURES = {"policy": policy.logp, "reward": policy.rewards}
@@ -232,3 +233,13 @@ def test_the_same_seed_makes_the_same_weights(tokenizer: Any):
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
     assert math.isfinite(sum(weights.sum().item() for weights in one.values()))
+
+
+def test_a_model_that_there_is_no_memory_for_is_no_mistake_of_whoever_named_it(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    saved(tmp_path, "policy", tokenizer)
+    monkeypatch.setattr(policy.AutoModelForCausalLM, "from_pretrained", lambda *_, **__: torch.empty(2**50))
+    with pytest.raises(RuntimeError, match="allocate memory") as raised:
+        loaded("policy", tmp_path)
+    assert is_out_of_memory(raised.value)
