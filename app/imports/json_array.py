@@ -12,12 +12,12 @@ from app.imports.found import LONGEST_RECORD_BYTES, Found
 from app.imports.json_lines import parsed, too_long
 from app.language import gettext
 
-# What may be passed over: whole strings and everything else that opens or closes nothing. Possessive, so nothing is
-# tried twice. Between elements a comma counts too.
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_WITHIN = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+", re.DOTALL)
-_BETWEEN = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+", re.DOTALL)
-_REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+# What may be passed over: whole strings and everything else that opens or closes nothing. Runs of bytes are possessive, so
+# nothing is tried twice; groups are not, which Python before 3.11.5 gets wrong. Between elements a comma counts too.
+_REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*', re.DOTALL)
+_STRING = b'"' + _REST_OF_STRING.pattern + b'"'
+_WITHIN = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*", re.DOTALL)
+_BETWEEN = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*", re.DOTALL)
 _OPENING, _CLOSING, _QUOTE, _BACKSLASH, _COMMA = b"[{", b"]}", ord('"'), ord("\\"), ord(",")
 
 
