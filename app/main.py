@@ -21,7 +21,7 @@ from app.judgments import differences, mine, mine_api
 from app.judgments import views as judgments_views
 from app.language import Languages
 from app.metrics import API_PREFIX, Measured
-from app.middleware import BodyLimit, Compressed, RequestIds, SecurityHeaders, Tagged
+from app.middleware import BodyLimit, Compressed, ReadAway, RequestIds, SecurityHeaders, Tagged
 from app.openapi import describe, operation_name
 from app.pages import Assets
 from app.people import account, account_api, joining, tokens_api, tokens_page
@@ -148,6 +148,7 @@ def create_app() -> FastAPI:
     app.add_middleware(Languages)
     app.add_middleware(Measured)
     app.add_middleware(RequestIds)
+    app.add_middleware(ReadAway)
     return app
 
 

@@ -1,5 +1,6 @@
 """What happens to every request and every answer, whatever the room: plain ASGI, since each of them runs on every key press."""
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -30,6 +31,7 @@ _HEADERS = [
 
 _PACKED_ALREADY = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream", "application/x-ndjson")
 LARGEST_BODY = 4 << 20
+MOST_READ_AWAY, READ_AWAY_S = 32 << 20, 5.0
 _FILE = "/resolve/"  # how the hub's addresses of files are told from pages
 # What reads its body as it comes, to a temporary file and up to a limit of its own; the names of projects may be any words.
 _IMPORT = re.compile(r"/api/v1/projects/[^/]+/items|/projects/[^/]+/import")
@@ -107,6 +109,48 @@ class BodyLimit:
         if n_bytes > LARGEST_BODY:
             words = _("a request may hold %(n)s MiB here; bring files in with an import", n=LARGEST_BODY >> 20)
             await answer_mistake(Request(scope), TooLarge(words))(scope, receive, send)
+
+
+class ReadAway:
+    """Middleware: what an answer did not need of its request is read before the answer ends, up to a limit.
+
+    A server that hangs up while somebody is still sending resets the connection, and the answer that says why may be lost with it.
+    Whoever asks first whether to send at all (`Expect: 100-continue`) has sent nothing yet.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
+            await self.app(scope, receive, send)
+            return
+        has_begun, is_whole = False, False
+
+        async def receive_on() -> Message:
+            nonlocal has_begun, is_whole
+            message = await receive()
+            has_begun, is_whole = True, not message.get("more_body", False)
+            return message
+
+        async def send_after(message: Message) -> None:
+            ends = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if ends and not is_whole and (has_begun or "expect" not in Headers(scope=scope)):
+                await read_away(receive)
+            await send(message)
+
+        await self.app(scope, receive_on, send_after)
+
+
+async def read_away(receive: Receive) -> None:
+    left = MOST_READ_AWAY
+    with suppress(TimeoutError):
+        async with asyncio.timeout(READ_AWAY_S):
+            while left > 0:
+                message = await receive()
+                if not message.get("more_body", False):
+                    return
+                left -= len(message["body"])
 
 
 class Compressed:

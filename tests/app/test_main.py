@@ -1,7 +1,9 @@
 """What every request and every answer passes through."""
 
 import resource
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,6 +16,7 @@ from app.main import create_app
 from app.middleware import LARGEST_BODY
 from tests.app.test_tables import tables_of_another_version
 from tests.judged import judged_pairs
+from tests.serving import served
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,22 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(
     answer = nobody.post(path, content=chunks, headers={"Content-Type": kind})
     assert answer.status_code == 413
     assert "MiB" in answer.text
+
+
+@pytest.mark.parametrize("headers", [b"", b"Expect: 100-continue\r\n"])
+def test_an_answer_arrives_however_much_was_still_to_be_sent(migrated: str, headers: bytes):
+    """Nothing of the body is wanted, and the server hangs up when it has answered."""
+    length = 0 if headers else 8 << 20
+    with served() as address, socket.create_connection(("127.0.0.1", urlsplit(address).port or 0), 120) as client:
+        client.sendall(
+            b"POST /api/v1/runs/1/cancel HTTP/1.1\r\nHost: tests\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n%b\r\n" % (8 << 20, headers)
+        )
+        for _ in range(length >> 16):
+            client.sendall(b" " * (1 << 16))
+        answer = b"".join(iter(lambda: client.recv(1 << 16), b""))
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert answer.endswith(b"}")
 
 
 @pytest.mark.parametrize(
