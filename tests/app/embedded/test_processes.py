@@ -34,6 +34,7 @@ def last_of(number: int, folder: Path) -> list[str]:
         "signal.signal(signal.SIGTERM, lambda *_: (asked.mkdir(exist_ok=True), (asked / str(os.getpid())).touch()))\n"
         "print('here', flush=True)\n"
         f"while not asked.exists() or len(list(asked.iterdir())) < {number}: time.sleep(0.01)\n"
+        "os._exit(0)\n"  # at once: it may be asked again while Python cleans up and listens no more
     )
     return [sys.executable, "-c", script]
 
