@@ -39,7 +39,7 @@ from worker.report import Fenced
 from worker.sharing import with_shared_prompts
 from worker.thrift import thrifty
 from worker.tokens import TRIM, Truncation, cut, in_full
-from worker.train import fetch_groups, learnt_from
+from worker.train import fault_in_words, fetch_groups, learnt_from
 
 MOST_GROUPS = 5_000
 LOOKING_S = 8.0
@@ -205,8 +205,7 @@ def answer(asked: Asked, folder: Path, began: float) -> None:
         if is_out_of_memory(problem):
             asked.close("refused", error=want_of_memory(pick_device()))
         else:
-            fault = f"{type(problem).__name__}: {problem}. This is a fault of the trainer; its log says more."
-            asked.close("failed", error=fault)
+            asked.close("failed", error=fault_in_words(problem))
 
 
 if __name__ == "__main__":

@@ -249,7 +249,12 @@ def at_fault(report: Report, problem: Exception) -> int:
     if processes.has_lost_another(problem):  # the supervisor has the run tried again
         traceback.print_exc()
         return exits.PARTED
-    return failed(report, f"{type(problem).__name__}: {problem}. This is a fault of the trainer; its log says more.")
+    return failed(report, fault_in_words(problem))
+
+
+def fault_in_words(problem: Exception) -> str:
+    """Of a bug of ours or of a library: nothing that whoever ordered this could change."""
+    return f"{type(problem).__name__}: {problem}. This is a fault of the trainer; its log says more."
 
 
 def of_files(report: Report, problem: Exception) -> str:

@@ -1,8 +1,8 @@
 """What a supervisor tells about its run beside the lease: the end of the log, and what the trainer takes of its machine.
 
 The log lies on the trainer's machine, where the web application cannot read it. So its last lines go into a row every few
-seconds, as many as a page shows, and only when something is new; the whole of it goes besides, piece by piece (`log_copy.py`). The row is written under the claim's fence, so whoever has
-lost the run tells nothing. A database that is away is not waited for: the lease has its own opinion about that.
+seconds, as many as a page shows, and only when something is new; the whole of it goes besides, piece by piece (`log_copy.py`).
+The row is written under the claim's fence, so whoever has lost the run tells nothing. A database that is away is not waited for: the lease has its own opinion about that.
 """
 
 import logging

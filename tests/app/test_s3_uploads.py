@@ -8,35 +8,29 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
-from moto.server import ThreadedMotoServer
 from sqlalchemy import Engine
 
 from app import jobs, s3_uploads, storage
 from app.settings import get_settings
 from app.storage import S3
+from tests.end_to_end.servers import bucket
 
 pytestmark = pytest.mark.usefixtures("silence")
-KEYS = {"AWS_ACCESS_KEY_ID": "ours", "AWS_SECRET_ACCESS_KEY": "ours/too+", "AWS_REGION": "eu-west-1"}
 
 
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch, migrated: str) -> Iterator[str]:
     """Of a bucket, in which this place has its files."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    endpoint = "http://{}:{}".format(*server.get_host_and_port())
-    urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()
-    urlopen(Request(f"{endpoint}/shelf", method="PUT")).close()
-    for name, value in (KEYS | {"STORAGE_URL": "s3://shelf/our files", "S3_ENDPOINT": endpoint}).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(s3_uploads, "rounds", s3_uploads.Rounds())
-    get_settings.cache_clear()
-    storage.storage.cache_clear()
-    yield f"{endpoint}/shelf"
+    with bucket("shelf") as where:
+        for name, value in (where | {"STORAGE_URL": "s3://shelf/our files", "AWS_REGION": "eu-west-1"}).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(s3_uploads, "rounds", s3_uploads.Rounds())
+        get_settings.cache_clear()
+        storage.storage.cache_clear()
+        yield f"{where['S3_ENDPOINT']}/shelf"
     monkeypatch.undo()
     get_settings.cache_clear()
     storage.storage.cache_clear()
-    server.stop()
 
 
 def begin(address: str, *keys: str) -> None:
